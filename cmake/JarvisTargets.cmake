@@ -1,0 +1,72 @@
+# The kinds of target that the tree is made of. Each folder of lib/ is one static library called jarvis_<folder>,
+# so target_link_libraries is the picture of what may know what.
+
+set(JARVIS_PLUGIN_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/jarvis/plugins)
+set(JARVIS_PLUGIN_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/jarvis/plugins)
+
+# jarvis_library(base SOURCES a.cpp b.cpp LINKS fmt::fmt)
+function(jarvis_library name)
+    cmake_parse_arguments(ARG "NO_PCH" "" "SOURCES;LINKS" ${ARGN})
+    add_library(jarvis_${name} STATIC ${ARG_SOURCES})
+    target_include_directories(jarvis_${name} PUBLIC ${CMAKE_SOURCE_DIR}/lib ${CMAKE_SOURCE_DIR}/include)
+    target_link_libraries(jarvis_${name} PUBLIC ${ARG_LINKS})
+    if(NOT ARG_NO_PCH)
+        target_precompile_headers(jarvis_${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/standard_library.hpp)
+    endif()
+endfunction()
+
+# jarvis_program(jsub SOURCES jsub.cpp LINKS jarvis_client DESTINATION ${CMAKE_INSTALL_BINDIR})
+function(jarvis_program name)
+    cmake_parse_arguments(ARG "" "DESTINATION" "SOURCES;LINKS" ${ARGN})
+    add_executable(${name} ${ARG_SOURCES})
+    target_link_libraries(${name} PRIVATE ${ARG_LINKS})
+    install(TARGETS ${name} DESTINATION ${ARG_DESTINATION})
+endfunction()
+
+# jarvis_plugin(storage sqlite SOURCES ... LINKS ...): a shared object <kind>_<name>.so that sees include/jarvis only.
+function(jarvis_plugin kind name)
+    cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+    set(target plugin_${kind}_${name})
+    add_library(${target} MODULE ${ARG_SOURCES})
+    target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/include)
+    target_link_libraries(${target} PRIVATE ${ARG_LINKS})
+    set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${kind}_${name}
+        LIBRARY_OUTPUT_DIRECTORY ${JARVIS_PLUGIN_OUTPUT_DIRECTORY}
+        CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden)
+    install(TARGETS ${target} DESTINATION ${JARVIS_PLUGIN_INSTALL_DIR})
+endfunction()
+
+# jarvis_test(unit_base SOURCES a.cpp LINKS jarvis_base [TIER full]): a Boost.Test program, one ctest entry.
+# Every test belongs to a tier, "short" unless it says "full"; tests/run.sh picks by that label.
+function(jarvis_test name)
+    cmake_parse_arguments(ARG "" "TIER;TIMEOUT" "SOURCES;LINKS" ${ARGN})
+    if(NOT ARG_TIER)
+        set(ARG_TIER short)
+    endif()
+    if(NOT ARG_TIMEOUT)
+        set(ARG_TIMEOUT 300)
+    endif()
+    add_executable(test_${name} ${ARG_SOURCES})
+    target_link_libraries(test_${name} PRIVATE ${ARG_LINKS} jarvis_test_main)
+    set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    add_test(NAME ${name} COMMAND test_${name})
+    set_tests_properties(${name} PROPERTIES LABELS ${ARG_TIER} TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# jarvis_script_test(name SCRIPT file.py [TIER full] [SERIAL] [ARGS ...]): a test that drives the built programs.
+# The script finds them by JARVIS_BUILD_DIR and exits with 77 when it must skip (it prints why).
+function(jarvis_script_test name)
+    cmake_parse_arguments(ARG "SERIAL" "TIER;TIMEOUT;SCRIPT" "ARGS" ${ARGN})
+    if(NOT ARG_TIER)
+        set(ARG_TIER short)
+    endif()
+    if(NOT ARG_TIMEOUT)
+        set(ARG_TIMEOUT 600)
+    endif()
+    add_test(NAME ${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_SCRIPT} ${ARG_ARGS})
+    set_tests_properties(${name} PROPERTIES LABELS ${ARG_TIER} TIMEOUT ${ARG_TIMEOUT} SKIP_RETURN_CODE 77
+        ENVIRONMENT "JARVIS_BUILD_DIR=${CMAKE_BINARY_DIR};JARVIS_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
+    if(ARG_SERIAL)
+        set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+    endif()
+endfunction()

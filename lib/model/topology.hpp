@@ -1,0 +1,82 @@
+// What a node has, in hwloc's words, and what it can enforce.
+#pragma once
+
+#include "base/memory_size.hpp"
+#include "base/result.hpp"
+#include "model/core_set.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace jarvis {
+
+struct Core {
+    std::vector<std::uint32_t> pus; // the kernel's CPU numbers of its hardware threads
+    std::uint32_t package = 0;      // logical index
+    friend bool operator==(const Core&, const Core&) = default;
+};
+
+struct NumaNode {
+    std::uint32_t os_index = 0; // the kernel's number, as in cpuset.mems
+    MemorySize memory;
+    CoreSet cores;              // the cores it is local to; empty for a memory-only node
+    friend bool operator==(const NumaNode&, const NumaNode&) = default;
+};
+
+// Cores and NUMA nodes are named by their index in these vectors (hwloc's logical order).
+struct Topology {
+    std::vector<Core> cores;
+    std::vector<NumaNode> numa_nodes;
+
+    MemorySize memory() const
+    {
+        MemorySize sum;
+        for (const auto& numa : numa_nodes)
+            sum += numa.memory;
+        return sum;
+    }
+    friend bool operator==(const Topology&, const Topology&) = default;
+};
+
+// What a node can enforce. Stored by bit: never renumber.
+enum class Capability : std::uint32_t {
+    cpuset = 1 << 0,
+    memory = 1 << 1,
+    pids = 1 << 2,
+    io = 1 << 3,
+    freeze = 1 << 4,
+    kill = 1 << 5,
+    devices = 1 << 6,
+    hugetlb = 1 << 7,
+};
+
+class Capabilities {
+    std::uint32_t bits_ = 0;
+
+public:
+    constexpr Capabilities() = default;
+    constexpr explicit Capabilities(std::uint32_t bits) : bits_(bits) {}
+    constexpr std::uint32_t bits() const { return bits_; }
+    constexpr void add(Capability c) { bits_ |= static_cast<std::uint32_t>(c); }
+    constexpr bool has(Capability c) const { return bits_ & static_cast<std::uint32_t>(c); }
+    constexpr bool includes(Capabilities other) const { return (bits_ & other.bits_) == other.bits_; }
+    friend constexpr bool operator==(Capabilities, Capabilities) = default;
+};
+
+// The named sets: a partition requires one of them of its nodes.
+enum class Confinement : std::uint8_t {
+    none = 0,  // process groups, subreaper and affinity only
+    track = 1, // and follow, freeze and kill by cgroup
+    full = 2,  // and cpuset, memory, pids, io, devices
+};
+Capabilities required_capabilities(Confinement level);
+// The highest level whose capabilities are all there.
+Confinement confinement_of(Capabilities capabilities);
+std::string_view name(Confinement level);
+Result<Confinement> parse_confinement(std::string_view text);
+// "freeze,kill", or "none".
+std::string format_capabilities(Capabilities capabilities);
+
+} // namespace jarvis
