@@ -1,0 +1,187 @@
+// The configuration as typed values. One file serves the controller, the nodes and the commands.
+#pragma once
+
+#include "base/ids.hpp"
+#include "base/memory_size.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "model/job_request.hpp"
+#include "model/topology.hpp"
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace jarvis::config {
+
+// Where a value stands in a file; line 0 is the file as a whole.
+struct Place {
+    std::string file;
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+};
+
+struct Problem {
+    Place place;
+    std::string message; // "partition.gpu.max_time: expected a duration such as \"30m\", found a boolean"
+};
+// "jarvis.toml:14:12: partition.gpu.max_time: ...".
+std::string to_string(const Problem& problem);
+
+// All that is wrong with a file, in the order of its lines. Never empty when returned as a failure.
+struct Problems {
+    std::vector<Problem> list;
+    std::string text() const; // one line each, without a last newline
+    Error error() const;      // the same as an Error (invalid), for those who pass it on
+};
+
+// --- the sections ---
+
+struct Cluster {
+    std::string name = "jarvis";
+    JobId first_job_id{1};
+};
+
+struct Controller {
+    std::string state_dir = "/var/lib/jarvis";
+    std::string socket = "/run/jarvis/jctld.sock";
+    std::string storage = "sqlite"; // names of plugins
+    std::string policy = "fifo";
+    std::string auth = "peercred";
+    Duration keep_ended = std::chrono::hours{1};
+    Duration heartbeat = std::chrono::seconds{10};
+    Duration kill_grace = std::chrono::seconds{30};
+};
+
+struct Limits {
+    MemorySize script_size = mebibytes(4);
+    MemorySize environment_size = mebibytes(4);
+    MemorySize arguments_size = mebibytes(1);
+    MemorySize message_size = mebibytes(16);
+    std::uint64_t pending_jobs = 0; // 0: no limit
+};
+
+struct Security {
+    std::vector<std::string> admins{"root"};
+    std::vector<std::string> operators;
+    std::vector<std::string> admin_groups;
+    std::vector<std::string> operator_groups;
+    bool allow_root_jobs = false;
+    bool personal = false; // the owner of the daemons is admin, and jobs run as them only
+};
+
+enum class LogLevel : std::uint8_t { trace, debug, info, warning, error };
+enum class LogFormat : std::uint8_t { text, json };
+std::string_view name(LogLevel level);
+Result<LogLevel> parse_log_level(std::string_view text); // for --log-level
+
+struct Log {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::text;
+    std::string file; // empty: standard error
+};
+
+// A plugin's setting as the file has it; the plugin's own schema says whether it makes sense (plugin_settings.hpp).
+struct RawSetting {
+    std::string name;
+    std::variant<std::string, std::int64_t, bool> value;
+    Place key_place;
+    Place value_place;
+};
+// [plugin.<kind>.<name>]
+struct PluginSection {
+    std::string kind;
+    std::string name;
+    Place place;
+    std::vector<RawSetting> settings; // in the order of the file
+};
+
+struct Plugins {
+    std::string directory;               // empty: plugin_directory() finds it
+    std::vector<PluginSection> sections; // by kind and name
+};
+
+// RLIM_INFINITY, in ResourceLimit::soft and hard.
+constexpr std::uint64_t unlimited = ~std::uint64_t{0};
+
+struct NodeDaemon {
+    std::string name;    // empty: the first label of the host name; see node_name()
+    std::string run_dir; // empty: see run_directory()
+    std::string state_dir = "/var/lib/jarvis";
+    std::string tmp_dir = "/tmp";
+    std::string cgroup = "auto"; // "auto", "none" or an absolute path in a cgroup2 mount
+    std::string shepherd;        // empty: see shepherd_program()
+    std::string runtime = "native";
+    std::string boot_id_file = "/proc/sys/kernel/random/boot_id";
+    // Of jobs: names as getrlimit(2) without RLIMIT_, in capitals. An ordinary user cannot raise a hard limit: there the
+    // lower of this and the daemon's own holds.
+    std::vector<ResourceLimit> limits{{"CORE", 0, 0}, {"NOFILE", 1024, 524288}};
+};
+
+// One declared node; [[node]] with a host list is one of these for each name.
+struct Node {
+    std::string name;
+    std::uint32_t cores = 0;          // 0: all that are discovered; smaller than those: only so many are offered
+    std::optional<MemorySize> memory; // empty: as discovered
+    Place place;
+};
+
+enum class PartitionState : std::uint8_t { up, down }; // down: takes jobs and starts none
+
+struct Partition {
+    std::string name;
+    bool all_nodes = true;          // nodes = "ALL"; `nodes` then holds every declared node
+    std::vector<std::string> nodes; // in the order of the declaration
+    bool is_default = false;        // at most one partition; the only partition is it unless it says no
+    std::optional<Duration> default_time = std::chrono::hours{1}; // empty: unlimited
+    std::optional<Duration> max_time;                             // empty: unlimited
+    PartitionState state = PartitionState::up;
+    Confinement confinement = Confinement::full; // what a node must be able to enforce
+    std::optional<MemorySize> default_memory_per_cpu; // empty: a core's equal share of its node's memory
+    Place place;
+};
+
+struct Config {
+    std::string file; // that it came from
+    Cluster cluster;
+    Controller controller;
+    Limits limits;
+    Security security;
+    Log log;
+    Plugins plugins;
+    NodeDaemon jnoded;
+    std::vector<Node> nodes;           // in the order of the file
+    std::vector<Partition> partitions; // in the order of the file
+    std::map<std::string, Place> places; // of each value that the file sets: "controller.socket", "partition.gpu.max_time"
+
+    const PluginSection* plugin_section(std::string_view kind, std::string_view name) const; // null: no settings
+    const Partition* partition(std::string_view name) const;
+    const Partition* default_partition() const; // null: none
+};
+
+// The argument of --config if it was given, else JARVIS_CONF, else /etc/jarvis/jarvis.toml.
+std::string find_config_path(const std::optional<std::string>& argument = {});
+
+// Reads and checks a file. All problems are found in one go; plugin settings are checked later, by who knows their schema.
+std::expected<Config, Problems> load_config(const std::string& path);
+// The same for text that is already there; `file` stands in the places.
+std::expected<Config, Problems> parse_config(std::string_view text, const std::string& file);
+
+// --- values that are found when the file does not give them ---
+
+// jnoded.name, else the first label of the host name.
+std::string node_name(const Config& config);
+// jnoded.run_dir, else <folder>/jarvis_<cluster>_<node> in the first of $XDG_RUNTIME_DIR, /run, /dev/shm that is a
+// writable tmpfs, else in jnoded.state_dir (on disk).
+std::string run_directory(const Config& config);
+// plugins.directory, else ../lib*/jarvis/plugins beside the running program's folder, else the installed one.
+std::string plugin_directory(const Config& config);
+// jnoded.shepherd, else jshepherd beside the running program, else the installed one.
+std::string shepherd_program(const Config& config);
+
+} // namespace jarvis::config
