@@ -70,3 +70,17 @@ function(jarvis_script_test name)
         set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
     endif()
 endfunction()
+
+# jarvis_use_asio(target): links Asio and takes the precompiled header of jarvis_asio. A library must have been declared
+# NO_PCH. A precompiled header fits only code compiled alike, so programs are compiled as position independent code too.
+function(jarvis_use_asio target)
+    get_target_property(type ${target} TYPE)
+    if(type STREQUAL "EXECUTABLE")
+        target_link_libraries(${target} PRIVATE jarvis_asio)
+        set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+        target_compile_options(${target} PRIVATE -fPIC)
+    else()
+        target_link_libraries(${target} PUBLIC jarvis_asio)
+    endif()
+    target_precompile_headers(${target} REUSE_FROM jarvis_asio)
+endfunction()
