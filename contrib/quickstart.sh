@@ -1,0 +1,417 @@
+#!/bin/bash
+# A working one-node cluster from a clone, in one command (Debian and Ubuntu): installs the build packages that are
+# missing, builds, writes a configuration into a folder of its own, starts jctld and jnoded, runs a first job and shows
+# its output. The cluster stays up.
+#
+#   contrib/quickstart.sh [--dir DIR] [--build-dir DIR]
+#   contrib/quickstart.sh --stop [--dir DIR]
+#
+#   --dir DIR        the folder that everything goes into (default: ./jarvis-demo)
+#   --build-dir DIR  take the programs that are built there; nothing is installed or built
+#   --stop           stop the cluster of that folder; jobs that still run go on, and are found again by the next start
+#   --help           this text
+#
+# Started by root, every user of the machine can use the cluster. Started by an ordinary user it is a personal one: jobs
+# run as that user, and nothing needs a privilege.
+set -euo pipefail
+
+source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+longest_socket_path=107         # sizeof(sockaddr_un::sun_path) - 1
+ready_seconds=60
+job_seconds=120
+
+say() { printf '%s\n' "$*"; }
+step() { printf '\n== %s\n' "$*"; }
+warn() { printf '%s\n' "quickstart: $*" >&2; }
+die() { warn "$*"; exit 1; }
+usage() { sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+
+# --- what was asked ---------------------------------------------------------------------------------------------
+
+demo=jarvis-demo
+build=
+stop=false
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --dir | --build-dir)
+            [[ $# -ge 2 && -n $2 ]] || { warn "$1 needs a folder"; exit 2; }
+            if [[ $1 == --dir ]]; then demo=$2; else build=$2; fi
+            shift 2
+            ;;
+        --dir=?*) demo=${1#*=}; shift ;;
+        --build-dir=?*) build=${1#*=}; shift ;;
+        --stop) stop=true; shift ;;
+        -h | --help) usage; exit 0 ;;
+        *) warn "unknown argument '$1' (see --help)"; exit 2 ;;
+    esac
+done
+[[ $demo != *$'\n'* ]] || die "a folder whose name has a line break in it cannot be used"
+if $stop && [[ ! -d $demo ]]; then
+    die "there is no cluster in $demo"
+fi
+mkdir -p "$demo" || die "cannot make the folder $demo; name another with --dir"
+demo=$(cd "$demo" && pwd -P)
+[[ -w $demo ]] || die "cannot write into $demo; name another folder with --dir"
+
+uid=$(id -u)
+if [[ $uid == 0 ]]; then personal=false; else personal=true; fi
+hash=$(printf '%s' "$demo" | sha256sum | cut -c 1-10)
+software=$demo/software
+config=$demo/jarvis.toml
+
+# Sockets and the node's run-time folder are in the demo's own folder where its name is short enough for a UNIX socket's
+# path, else in a short one, which is found again by the hash of the demo's name. Not in XDG_RUNTIME_DIR, which goes away
+# when its user logs out.
+choose_run_dir() {
+    local longest="$demo/run/node/launcher.sock.12345678"
+    if [[ ${#longest} -le $longest_socket_path ]]; then
+        run=$demo/run
+    elif [[ $uid == 0 ]]; then
+        run=/run/jarvis-$hash
+    else
+        run=/tmp/jarvis-$uid-$hash
+    fi
+}
+
+make_run_dir() {
+    local mode=0700
+    $personal || mode=0755
+    mkdir -m "$mode" "$run" 2>/dev/null || true
+    # Somebody else may have made a folder of this name in /tmp.
+    [[ -O $run && ! -L $run ]] || die "$run belongs to somebody else; remove it, or name another folder with --dir"
+    chmod "$mode" "$run"
+}
+
+# --- processes: ours are those that were started with this folder's configuration ---------------------------------
+
+# The pid of a daemon that runs with our configuration file, whoever started it and whatever the pid file says.
+daemon_pids() {
+    local name=$1 folder
+    for folder in /proc/[0-9]*; do
+        [[ -O $folder ]] || continue
+        [[ $(cat "$folder/comm" 2>/dev/null) == "$name" ]] || continue
+        if tr '\0' '\n' <"$folder/cmdline" 2>/dev/null | grep -qxF -e "$config" -e "$run/node" -e "$run/node/launcher.sock"; then
+            echo "${folder#/proc/}"
+        fi
+    done
+}
+
+stop_daemon() {
+    local name=$1 pids pid
+    mapfile -t pids < <(daemon_pids "$name")
+    [[ ${#pids[@]} -gt 0 ]] || return 0
+    for pid in "${pids[@]}"; do
+        kill -TERM "$pid" 2>/dev/null || true
+    done
+    for _ in $(seq 300); do
+        [[ -n $(daemon_pids "$name") ]] || { say "stopped $name"; return 0; }
+        sleep 0.1
+    done
+    warn "$name (process ${pids[*]}) does not stop; see $demo/log"
+    return 1
+}
+
+running_jobs() { "$software/bin/jqueue" -t R,CG,S --format %i 2>/dev/null | grep -c '^[0-9]' || true; }
+
+stop_cluster() {
+    local jobs=0
+    if [[ -x $software/bin/jqueue && -n $(daemon_pids jctld) ]]; then
+        jobs=$(JARVIS_CONF=$config running_jobs)
+    fi
+    stop_daemon jnoded
+    stop_daemon jctld
+    if [[ $jobs == 0 ]]; then
+        stop_daemon jshepherd
+    else
+        say "$jobs running job(s) go on; the next start finds them again. To end them: start, jcancel, stop."
+    fi
+}
+
+choose_run_dir
+exec 9>"$demo/.lock"
+flock -w 600 9 || die "another quickstart.sh is at work in $demo"
+if $stop; then
+    stop_cluster
+    exit 0
+fi
+
+# --- build --------------------------------------------------------------------------------------------------------
+
+build_programs() {
+    local prefix
+    if [[ ! -r /etc/os-release ]] || ! grep -Eq '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release; then
+        die "this script knows Debian and Ubuntu. Elsewhere, install what 'contrib/packages.sh list build' prints under" \
+            "your distribution's names, build with 'cmake --preset release && cmake --build --preset release', and come" \
+            "back with --build-dir build/release"
+    fi
+    step "build packages"
+    if [[ -z $("$source_dir/contrib/packages.sh" missing build) ]]; then
+        say "all there"
+    else
+        "$source_dir/contrib/packages.sh" install build
+    fi
+    build=$source_dir/build/release
+    step "building in $build (some minutes the first time)"
+    mkdir -p "$build" 2>/dev/null || true
+    [[ -d $build && -w $build ]] || die "cannot write into $build; use a clone of your own"
+    prefix=$("$source_dir/contrib/packages.sh" prefix)
+    (
+        cd "$source_dir"
+        cmake --preset release ${prefix:+"-DCMAKE_PREFIX_PATH=$prefix"} >"$build/configure.log" 2>&1 ||
+            { cat "$build/configure.log" >&2; die "configuring failed"; }
+        cmake --build --preset release --target daemons/all commands/all plugins/all
+    ) 9>&-
+}
+
+# The programs are copied, so that a build in a home folder serves other users, and a later build disturbs nothing that
+# runs. The new tree takes the place of the old one whole: what runs keeps its open files.
+install_programs() {
+    local new=$demo/software.new
+    rm -rf "$new" "$demo/software.old"
+    cmake --install "$build" --prefix "$new" >"$demo/log/install.log" 2>&1 9>&- ||
+        { tail -n 20 "$demo/log/install.log" >&2; die "cannot install from $build"; }
+    [[ -e $new/bin/jq ]] || ln -s jqueue "$new/bin/jq"      # as JARVIS_INSTALL_JQ does: the folder is the demo's alone
+    if [[ -d $software ]] && diff -r --no-dereference "$software" "$new" >/dev/null 2>&1; then
+        rm -rf "$new"
+        return
+    fi
+    if [[ -d $software ]]; then
+        say "the programs are new: restarting the daemons"
+        stop_daemon jnoded
+        stop_daemon jctld
+        mv "$software" "$demo/software.old"
+    fi
+    mv "$new" "$software"
+    rm -rf "$demo/software.old"
+}
+
+find_program() {
+    local found
+    found=$(find "$software" -name "$1" -type f -perm -u+x -print -quit)
+    [[ -n $found ]] || die "there is no $1 in $build: is that build complete?"
+    printf '%s\n' "$found"
+}
+
+if [[ -z $build ]]; then
+    build_programs
+else
+    build=$(cd "$build" 2>/dev/null && pwd) || die "there is no folder $build"
+    [[ -x $build/bin/jctld ]] || die "$build has no bin/jctld: build there first, or leave --build-dir out"
+fi
+
+# --- configuration ------------------------------------------------------------------------------------------------
+
+toml() { printf '"%s"' "$(printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g')"; }
+shell() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
+
+write_config() {
+    local confinement=$1 new=$config.new plugins
+    plugins=$(dirname "$(find "$software" -name 'storage_sqlite.so' -print -quit)")
+    [[ -d $plugins ]] || die "there are no plugins in $build: is that build complete?"
+    cat >"$new" <<END
+# One node, this machine. Written by contrib/quickstart.sh, which writes it anew at each start. See jarvis.toml(5).
+
+[cluster]
+name = "demo-$hash"
+
+[controller]
+state_dir = $(toml "$demo/state")
+socket = $(toml "$run/jctld.sock")
+
+[security]
+$(if $personal; then
+    echo "personal = true                # jobs run as $(id -un), who may do everything"
+else
+    echo "allow_root_jobs = true         # this cluster was started by root, whose first job is root's"
+fi)
+
+[plugins]
+directory = $(toml "$plugins")
+
+[jnoded]
+run_dir = $(toml "$run/node")
+state_dir = $(toml "$demo/node")
+shepherd = $(toml "$(find_program jshepherd)")
+
+[[node]]
+names = $(toml "$node_name")
+
+[[partition]]
+name = "batch"
+nodes = "ALL"
+default = true
+default_time = "1h"
+confinement = "$confinement"           # as found on this machine
+END
+    chmod 0644 "$new"
+    if cmp -s "$new" "$config"; then
+        rm "$new"
+        return
+    fi
+    mv "$new" "$config"
+    if [[ -n $(daemon_pids jctld; daemon_pids jnoded) ]]; then
+        say "the configuration is new: restarting the daemons"
+        stop_daemon jnoded >/dev/null
+        stop_daemon jctld >/dev/null
+    fi
+}
+
+
+# A node is called like the machine where that is a name that a node can have.
+node_name=$(uname -n)
+node_name=${node_name%%.*}
+[[ $node_name =~ ^[A-Za-z][A-Za-z0-9_-]*$ ]] || node_name=node1
+
+write_env() {
+    local bin new=$demo/env.sh.new
+    bin=$(dirname "$(find_program jsub)")
+    cat >"$new" <<END
+# Sourced by a shell that wants to use this cluster:  . env.sh
+JARVIS_CONF=$(shell "$config")
+export JARVIS_CONF
+case ":\$PATH:" in
+    *:$(shell "$bin"):*) ;;
+    *) PATH=$(shell "$bin"):\$PATH; export PATH ;;
+esac
+MANPATH=$(shell "$software/share/man"):\${MANPATH-}     # an empty part: and where it would look anyway
+export MANPATH
+END
+    chmod 0644 "$new"
+    mv "$new" "$demo/env.sh"
+}
+
+# --- start --------------------------------------------------------------------------------------------------------
+
+start_daemon() {
+    local name=$1 program
+    if [[ -n $(daemon_pids "$name") ]]; then
+        say "$name runs already"
+        return
+    fi
+    program=$(find_program "$name")
+    "$program" --config "$config" --check-config >"$demo/log/check.log" 2>&1 || { cat "$demo/log/check.log" >&2; die "$name refuses $config"; }
+    # setsid: Ctrl-C in this terminal, or closing it, is not meant for the cluster.
+    JARVIS_CONF=$config setsid "$program" --config "$config" </dev/null >>"$demo/log/$name.log" 2>&1 9>&- &
+    say "started $name (log: $demo/log/$name.log)"
+}
+
+# wait_until SECONDS TEXT COMMAND...: calls COMMAND until it succeeds, and shows that time passes.
+wait_until() {
+    local seconds=$1 text=$2 start=$SECONDS shown=false
+    shift 2
+    until "$@"; do
+        if (( SECONDS - start >= seconds )); then
+            if $shown && [[ -t 1 ]]; then echo; fi
+            return 1
+        fi
+        if [[ -t 1 ]]; then
+            printf '\r%s ... %d s ' "$text" $((SECONDS - start))
+        elif ! $shown; then
+            printf '%s ...\n' "$text"
+        fi
+        shown=true
+        sleep 0.2
+    done
+    if $shown && [[ -t 1 ]]; then echo; fi
+}
+
+controller_answers() { "$software/bin/jadmin" ping >/dev/null 2>&1; }
+node_line() { "$software/bin/jnodes" 2>/dev/null | grep -w -- "$node_name"; }
+node_ready() { node_line | grep -Eqw 'idle|mixed|allocated'; }
+node_known() { "$software/bin/jnodes" --json 2>/dev/null | grep -Eq '"confinement": ?"(none|track|full)"'; }
+# What the node says of itself, which is what its partition may ask of it.
+found_confinement() { "$software/bin/jnodes" --json | grep -Eo '"confinement": ?"[a-z]+"' | head -n 1 | sed 's/.*"\([a-z]*\)"$/\1/'; }
+show_log() { warn "the last lines of $demo/log/$1.log:"; tail -n 15 "$demo/log/$1.log" >&2; }
+
+start_daemons() {
+    start_daemon jctld
+    wait_until "$ready_seconds" "waiting for the controller" controller_answers || { show_log jctld; die "jctld does not answer"; }
+    start_daemon jnoded
+}
+
+step "a cluster in $demo"
+umask 022
+mkdir -p "$demo/log" "$demo/state" "$demo/node"
+chmod 0700 "$demo/state"            # scripts and environments of all users
+$personal || chmod 0755 "$demo"
+make_run_dir
+install_programs
+confinement=none
+if [[ -s $config ]]; then
+    confinement=$(sed -n 's/^confinement = "\([a-z]*\)".*/\1/p' "$config" | head -n 1)
+fi
+write_config "${confinement:-none}"
+write_env
+export JARVIS_CONF=$config
+start_daemons
+wait_until "$ready_seconds" "waiting for the node $node_name" node_known || { show_log jnoded; die "the node does not register"; }
+found=$(found_confinement)
+if [[ $found != "$confinement" ]]; then
+    write_config "$found"
+    start_daemons
+fi
+wait_until "$ready_seconds" "waiting for the node $node_name" node_ready || { show_log jnoded; die "the node is not ready"; }
+case $found in
+    full) meaning="cores, memory and devices are enforced, and a job's processes are followed, frozen and killed whole" ;;
+    track) meaning="a job's processes are followed, frozen and killed whole; cores are bound, memory is counted and not enforced" ;;
+    *) meaning="process groups and core binding only: this machine lets us make no cgroup" ;;
+esac
+say "confinement of jobs here: $found ($meaning)"
+
+# --- the first job ------------------------------------------------------------------------------------------------
+
+step "the first job"
+cat >"$demo/hello.sh" <<'END'
+#!/bin/sh
+#JSUB --job-name hello --ntasks 1 --time 5m
+echo "Hello from job $JARVIS_JOB_ID ($JARVIS_JOB_NAME)."
+echo "I ran on node $JARVIS_NODENAME ($(uname -n)) as $(id -un), in partition $JARVIS_PARTITION,"
+echo "with $JARVIS_CPUS_ON_NODE core(s): CPUs $JARVIS_CPU_LIST, and ${JARVIS_MEM_PER_NODE:-?} MiB of memory."
+echo "My temporary folder was $JARVIS_TMPDIR; it is gone now."
+END
+chmod 0755 "$demo/hello.sh"
+say "\$ jsub hello.sh"
+job=$(cd "$demo" && "$software/bin/jsub" hello.sh)
+say "$job"
+output=$demo/jarvis-$job.out
+
+job_state() { "$software/bin/jqueue" -j "$job" --json | grep -Eo '"state": ?"[A-Z_]+"' | head -n 1 | sed 's/.*"\([A-Z_]*\)"$/\1/'; }
+job_ended() { case $(job_state) in PENDING | RUNNING | SUSPENDED | COMPLETING | '') return 1 ;; esac; }
+wait_until "$job_seconds" "waiting for job $job" job_ended ||
+    die "job $job has not ended in $job_seconds s: $(job_state); see 'jq -j $job' and $demo/log"
+say
+say "\$ jq -j $job"
+"$software/bin/jqueue" -j "$job"
+say
+say "\$ cat jarvis-$job.out"
+cat "$output"
+state=$(job_state)
+[[ $state == COMPLETED ]] || { "$software/bin/jacct" -j "$job" || true; die "the job ended as $state"; }
+
+# --- where to go from here ----------------------------------------------------------------------------------------
+
+# The first folder on the way that others may not pass, if there is one.
+closed_folder() {
+    local folder=$demo
+    while [[ $folder != / ]]; do
+        if [[ -z $(find "$folder" -maxdepth 0 -perm -o+x) ]]; then
+            printf '%s\n' "$folder"
+        fi
+        folder=$(dirname "$folder")
+    done | tail -n 1
+}
+
+relative=$demo
+[[ $demo == "$PWD"/* ]] && relative=${demo#"$PWD"/}
+step "the cluster is up"
+if ! $personal; then
+    closed=$(closed_folder)
+    if [[ -n $closed ]]; then
+        say "Other users cannot reach $demo, since $closed is closed to them."
+        say "For a cluster that all can use: $0 --dir /srv/jarvis-demo"
+    else
+        say "Every user of this machine can use it."
+    fi
+fi
+say "use it:   . $(printf '%q' "$relative")/env.sh"
+say "stop it:  $(printf '%q' "$0") --stop --dir $(printf '%q' "$relative")"
