@@ -1,0 +1,581 @@
+"""A real one-node cluster for tests: real daemons, in a folder of their own, driven by the real commands.
+
+    from jarvis_cluster import Cluster, TestCase, main
+
+    class Hello(TestCase):
+        def test_runs(self):
+            with Cluster() as c:
+                job = c.submit(script="#!/bin/sh\\necho hello\\n")
+                self.assertEqual(c.wait_job(job)["state"], "COMPLETED")
+    main()
+
+Started by root the cluster serves all users and may make cgroups; else it is a personal one. Every wait has a deadline
+that says what it waited for; no test asserts how long something took. Leaving the `with` block ends the cluster and
+fails the test if anything is left over: processes, job cgroups, job folders, temporary folders, reports of sanitizers.
+"""
+import contextlib
+import glob
+import itertools
+import json
+import os
+import pathlib
+import pwd
+import random
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BUILD = pathlib.Path(os.environ.get("JARVIS_BUILD_DIR", "build/debug")).resolve()
+SOURCE = pathlib.Path(os.environ.get("JARVIS_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
+IS_ROOT = os.getuid() == 0
+# Sanitizers and loaded machines are slow: every deadline is multiplied by this.
+SLOWDOWN = float(os.environ.get("JARVIS_TEST_SLOWDOWN", "1"))
+# An account without rights that every Debian has, and a second one to be told apart from it.
+USER, OTHER_USER = "nobody", "games"
+FINAL = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED"}
+SANITIZER_REPORTS = re.compile(
+    r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehavior|runtime error:|Assertion .* failed|terminate called)")
+_numbers = itertools.count(1)
+
+
+class Failure(AssertionError):
+    pass
+
+
+def seed_of_run():
+    """One seed per test program; JARVIS_TEST_SEED repeats a run."""
+    value = int(os.environ.get("JARVIS_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
+    print(f"seed {value} (repeat with JARVIS_TEST_SEED={value})", flush=True)
+    return value
+
+
+def wait_for(condition, what, seconds=60):
+    """Calls condition until it is true and returns its value; the deadline is generous, since it is no measurement."""
+    end = time.monotonic() + seconds * SLOWDOWN
+    pause = 0.01
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"waited {seconds * SLOWDOWN:.0f} s in vain for {what() if callable(what) else what}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
+
+
+def processes_of(text):
+    """The processes that have text in their command line or environment: {pid: command line}."""
+    found = {}
+    needle = os.fsencode(text)
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        try:
+            command = pathlib.Path("/proc", entry, "cmdline").read_bytes()
+            environment = pathlib.Path("/proc", entry, "environ").read_bytes()
+            state = pathlib.Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if (needle in command or needle in environment) and state not in "ZX":
+            found[int(entry)] = command.replace(b"\0", b" ").decode(errors="replace").strip()
+    return found
+
+
+def reachable(path):
+    """Whether every user can read what is there."""
+    path = pathlib.Path(path)
+    return all(p.stat().st_mode & 0o001 for p in [path, *path.parents])
+
+
+class Result:
+    def __init__(self, arguments, code, out, err):
+        self.arguments, self.code, self.out, self.err = arguments, code, out, err
+
+    def __repr__(self):
+        return f"{self.arguments}: exit {self.code}\n  stdout: {self.out!r}\n  stderr: {self.err!r}"
+
+
+class Daemon:
+    """jctld or jnoded, as a child of the test."""
+
+    def __init__(self, cluster, name):
+        self.cluster, self.name = cluster, name
+        self.log = cluster.folder / f"{name}.log"
+        self.process = None
+        self.environment = {}
+
+    def start(self):
+        assert self.process is None, f"{self.name} runs already"
+        arguments = [str(self.cluster.program(self.name)), "--config", str(self.cluster.config_path)]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                cwd=self.cluster.folder, env=self.cluster.daemon_environment() | self.environment)
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def stop(self, how=signal.SIGTERM):
+        """Ends it and returns its exit status."""
+        if self.process is None:
+            return None
+        process, self.process = self.process, None
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            code = process.wait(60 * SLOWDOWN)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)     # a core or a sanitizer's stacks say where it hangs
+            process.wait(60)
+            raise Failure(f"{self.name} did not end after signal {how}\n{self.tail()}") from None
+        if how == signal.SIGTERM and code != 0:
+            raise Failure(f"{self.name} ended with {code} after SIGTERM\n{self.tail()}")
+        return code
+
+    def kill(self):
+        return self.stop(signal.SIGKILL)
+
+    def tail(self, lines=40):
+        with contextlib.suppress(OSError):
+            text = self.log.read_text(errors="replace").splitlines()[-lines:]
+            return f"--- {self.log}\n" + "\n".join(text)
+        return f"--- {self.log}: empty"
+
+
+class Cluster:
+    """Settings are TOML text by section: Cluster(limits='script_size = "1K"', jnoded='tmp_dir = "/x"')."""
+
+    def __init__(self, start=True, keep=False, partitions=None, extra="", **sections):
+        base = pathlib.Path(tempfile.gettempdir(), f"jarvis-test-{os.getuid()}")
+        base.mkdir(mode=0o755, exist_ok=True)
+        # Short, since UNIX sockets are in it.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="c", dir=base))
+        self.folder.chmod(0o755)
+        self.keep = keep or bool(os.environ.get("JARVIS_TEST_KEEP"))
+        self.node = f"t{os.getpid()}x{next(_numbers)}"
+        self.cluster_name = f"test-{self.node}"
+        self.config_path = self.folder / "jarvis.toml"
+        self.socket_path = self.folder / "jctld.sock"
+        self.run_dir = self.folder / "run"
+        self.state_dir = self.folder / "state"
+        self.node_state_dir = self.folder / "node"
+        self.tmp_dir = self.folder / "tmp"
+        self.boot_id_file = self.folder / "boot_id"
+        self.sections, self.partitions, self.extra = sections, partitions, extra
+        self.jctld, self.jnoded = Daemon(self, "jctld"), Daemon(self, "jnoded")
+        self.submitted = []
+        self._copies = {}
+        for path in (self.run_dir, self.state_dir, self.node_state_dir, self.tmp_dir):
+            path.mkdir(mode=0o755)
+        self.state_dir.chmod(0o700)
+        self.tmp_dir.chmod(0o1777)
+        self.set_boot_id("00000000-0000-4000-8000-000000000001")
+        self.write_config()
+        if start:
+            try:
+                self.start()
+            except BaseException:
+                self.report()
+                self.end_everything()
+                raise
+
+    # --- configuration
+
+    def write_config(self, **changes):
+        """The settings that the harness needs, and those of the test in the same sections."""
+        self.sections.update(changes)
+        sections = {
+            "cluster": f'name = "{self.cluster_name}"',
+            "controller": f'state_dir = "{self.state_dir}"\nsocket = "{self.socket_path}"',
+            "security": "allow_root_jobs = true" if IS_ROOT else "personal = true",
+            "log": 'level = "debug"',
+            "plugins": f'directory = "{BUILD}/lib/jarvis/plugins"',
+            "jnoded": f'name = "{self.node}"\nrun_dir = "{self.run_dir}"\nstate_dir = "{self.node_state_dir}"\n'
+                      f'tmp_dir = "{self.tmp_dir}"\nshepherd = "{BUILD}/bin/jshepherd"\nboot_id_file = "{self.boot_id_file}"',
+        }
+        for name, text in self.sections.items():
+            mine = dict(line.split(" = ", 1) for line in sections.get(name, "").splitlines())
+            for line in text.splitlines():
+                if " = " in line:
+                    key, value = line.strip().split(" = ", 1)
+                    mine[key] = value
+            sections[name] = "\n".join(f"{key} = {value}" for key, value in mine.items())
+        partitions = self.partitions or (
+            '[[partition]]\nname = "batch"\nnodes = "ALL"\ndefault = true\ndefault_time = "1h"\n'
+            f'confinement = "{"track" if self.cgroup_mount() and IS_ROOT else "none"}"\n')
+        text = "".join(f"[{name}]\n{body}\n\n" for name, body in sections.items())
+        text += f'[[node]]\nnames = "{self.node}"\n\n{partitions}\n{self.extra}\n'
+        self.config_path.write_text(text)
+        self.config_path.chmod(0o644)
+
+    def set_boot_id(self, text):
+        self.boot_id_file.write_text(text + "\n")
+
+    def daemon_environment(self):
+        environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8",
+                       "JARVIS_CONF": str(self.config_path)}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"):
+            if name in os.environ:
+                environment[name] = os.environ[name]
+        if not IS_ROOT and "XDG_RUNTIME_DIR" in os.environ:
+            environment["XDG_RUNTIME_DIR"] = os.environ["XDG_RUNTIME_DIR"]
+        return environment
+
+    # --- daemons
+
+    def start(self):
+        self.jctld.start()
+        self.wait_controller()
+        self.jnoded.start()
+        self.wait_node()
+
+    def wait_controller(self):
+        def answers():
+            if not self.jctld.running():
+                raise Failure(f"jctld has ended with {self.jctld.process.returncode}\n{self.jctld.tail()}")
+            return self.run("jadmin", "ping").code == 0
+        wait_for(answers, lambda: f"the controller to answer\n{self.jctld.tail()}")
+
+    def wait_node(self, states=("idle", "mixed", "allocated")):
+        def ready():
+            if not self.jnoded.running():
+                raise Failure(f"jnoded has ended with {self.jnoded.process.returncode}\n{self.jnoded.tail()}")
+            return self.node_state() in states
+        wait_for(ready, lambda: f"the node to become one of {states}\n{self.jnoded.tail()}\n{self.jctld.tail()}")
+
+    def node_state(self):
+        nodes = self.json("jnodes", "--json", check=False)
+        return next((n["state"] for n in (nodes or {}).get("nodes", [])), None)
+
+    def restart_controller(self, how=signal.SIGTERM):
+        self.jctld.stop(how)
+        self.jctld.start()
+        self.wait_controller()
+
+    # --- commands
+
+    def program(self, name, user=None):
+        path = BUILD / "bin" / name
+        if name == "jq" and not path.exists():
+            path = BUILD / "bin" / "jqueue"
+        if user is None or reachable(path.parent):
+            return path
+        # A build under a closed folder such as /root: others get a copy.
+        if name not in self._copies:
+            copy = self.folder / "bin" / path.name
+            copy.parent.mkdir(mode=0o755, exist_ok=True)
+            shutil.copy(path, copy)
+            copy.chmod(0o755)
+            self._copies[name] = copy
+        return self._copies[name]
+
+    def work(self, user=None):
+        """A folder of that user's own, the working folder of what it runs."""
+        path = self.folder / f"work-{user or 'self'}"
+        if not path.exists():
+            path.mkdir(mode=0o755)
+            if user:
+                account = pwd.getpwnam(user)
+                os.chown(path, account.pw_uid, account.pw_gid)
+        return path
+
+    def _how(self, user, env, cwd):
+        environment = {"PATH": f"{BUILD}/bin:/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/",
+                       "JARVIS_CONF": str(self.config_path), "USER": user or pwd.getpwuid(os.getuid()).pw_name}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"):
+            if name in os.environ:
+                environment[name] = os.environ[name]
+        environment.update(env or {})
+        how = {"env": {k: v for k, v in environment.items() if v is not None}, "cwd": cwd or self.work(user)}
+        if user:
+            account = pwd.getpwnam(user)
+            how |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        return how
+
+    def run(self, name, *arguments, user=None, input=None, env=None, cwd=None, check=None, binary=False, umask=-1, seconds=120):
+        """Runs a command to its end. check: the exit code that is expected."""
+        full = [str(self.program(name, user)), *[a if isinstance(a, bytes) else str(a) for a in arguments]]
+        if isinstance(input, str):
+            input = input.encode()
+        feed = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
+        done = subprocess.run(full, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds * SLOWDOWN, umask=umask,
+                              check=False, **feed, **self._how(user, env, cwd))
+        decode = (lambda b: b) if binary else (lambda b: b.decode(errors="surrogateescape"))
+        result = Result([name, *arguments], done.returncode, decode(done.stdout), decode(done.stderr))
+        if check is not None and result.code != check:
+            raise Failure(f"expected exit code {check}\n{result}\n{self.jctld.tail(15)}")
+        return result
+
+    def spawn(self, name, *arguments, user=None, env=None, cwd=None, **more):
+        return subprocess.Popen([str(self.program(name, user)), *map(str, arguments)], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **self._how(user, env, cwd), **more)
+
+    def json(self, name, *arguments, check=True, **how):
+        result = self.run(name, *arguments, **how)
+        if result.code != 0 and not result.out:
+            if check:
+                raise Failure(f"no JSON\n{result}")
+            return None
+        try:
+            return json.loads(result.out)
+        except ValueError as error:
+            raise Failure(f"not JSON ({error})\n{result}") from None
+
+    # --- jobs
+
+    def script(self, text, name=None, user=None):
+        path = self.work(user) / (name or f"script{next(_numbers)}.sh")
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(0o755)
+        return path
+
+    def submit(self, *options, script=None, wrap=None, arguments=(), user=None, **how):
+        """Submits and returns the job's id, as text."""
+        if wrap is not None:
+            what = ["--wrap", wrap]
+        else:
+            what = [str(self.script(script if script is not None else "#!/bin/sh\nexit 0\n", user=user)), *arguments]
+        result = self.run("jsub", *options, *what, user=user, check=0, **how)
+        if not re.fullmatch(r"[0-9]+\n", result.out):
+            raise Failure(f"not a job id alone\n{result}")
+        job = result.out.strip()
+        self.submitted.append(job)
+        return job
+
+    def job(self, job, **how):
+        """What jq knows of a job, or None."""
+        answer = self.json("jq", "-j", job, "--json", check=False, **how)
+        return next(iter((answer or {}).get("jobs", [])), None)
+
+    def history(self, job, **how):
+        """What jacct knows of a job, or None."""
+        answer = self.json("jacct", "-j", job, "--json", check=False, **how)
+        return next(iter((answer or {}).get("jobs", [])), None)
+
+    def wait_state(self, job, *states, seconds=60):
+        last = {}
+
+        def there():
+            last["job"] = self.job(job)
+            return last["job"] and last["job"]["state"] in states and last["job"]
+        return wait_for(there, lambda: f"job {job} to become {' or '.join(states)}, last seen {last}\n{self.tails()}", seconds)
+
+    def wait_job(self, job, seconds=120):
+        return self.wait_state(job, *FINAL, seconds=seconds)
+
+    def output(self, job, user=None):
+        return (self.work(user) / f"jarvis-{job}.out").read_bytes().decode(errors="surrogateescape")
+
+    def run_job(self, *options, user=None, **what):
+        """Submits, waits, and returns what jacct says of the end, with the default output under 'text'."""
+        job = self.submit(*options, user=user, **what)
+        self.wait_job(job)
+        record = self.history(job)
+        path = self.work(user) / f"jarvis-{job}.out"
+        record["text"] = path.read_bytes().decode(errors="surrogateescape") if path.exists() else None
+        return record
+
+    # --- the machine
+
+    @staticmethod
+    def cgroup_mount():
+        with open("/proc/self/mounts", encoding="utf-8") as mounts:
+            return next((line.split()[1] for line in mounts if line.split()[2] == "cgroup2"), None)
+
+    def cgroup(self):
+        """The tree that this cluster's node made, or None."""
+        mount = self.cgroup_mount()
+        found = glob.glob(f"{mount}/**/jarvis_*_{self.node}", recursive=True) if mount else []
+        return pathlib.Path(found[0]) if found else None
+
+    def shepherd_pids(self):
+        return [pid for pid, command in processes_of(str(self.folder)).items() if "jshepherd" in command.split(" ")[0]]
+
+    def job_processes(self):
+        """The processes of jobs: they have a job id in their environment and our configuration."""
+        found = {}
+        for pid, command in processes_of(str(self.folder)).items():
+            with contextlib.suppress(OSError):
+                if b"JARVIS_JOB_ID=" in pathlib.Path(f"/proc/{pid}/environ").read_bytes():
+                    found[pid] = command
+        return found
+
+    def leftovers(self):
+        """What an idle cluster must not have: processes, cgroups, folders of jobs."""
+        found = [f"process {pid}: {command}" for pid, command in self.job_processes().items()]
+        tree = self.cgroup()
+        if tree:
+            found += [f"cgroup {path}" for path in tree.rglob("job_*")]
+        found += [f"temporary folder {path}" for path in self.tmp_dir.iterdir()]
+        found += [f"run-time folder {path}" for path in self.run_dir.rglob("*") if path.name in ("order", "exit", "exit.tmp")]
+        return found
+
+    def sanitizer_reports(self):
+        found = []
+        for log in self.folder.glob("*.log"):
+            for line in log.read_text(errors="replace").splitlines():
+                if SANITIZER_REPORTS.search(line):
+                    found.append(f"{log.name}: {line}")
+        return found
+
+    # --- the end
+
+    def tails(self):
+        return f"{self.jctld.tail()}\n{self.jnoded.tail()}"
+
+    def report(self):
+        for log in sorted(self.folder.glob("*.log")):
+            text = log.read_text(errors="replace").splitlines()[-60:]
+            print(f"--- {log}", *text, sep="\n", file=sys.stderr)
+
+    def end_everything(self):
+        for daemon in (self.jnoded, self.jctld):
+            with contextlib.suppress(Exception):
+                daemon.kill()
+        for _ in range(50):
+            pids = [*self.job_processes(), *self.shepherd_pids(), *processes_of(str(self.folder))]
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            if not pids:
+                break
+            time.sleep(0.1)
+        self.remove_cgroups()
+        if not self.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def remove_cgroups(self):
+        tree = self.cgroup()
+        if tree is None:
+            return
+        for folder, _, _ in os.walk(tree, topdown=False):
+            for _ in range(100):
+                try:
+                    os.rmdir(folder)
+                    break
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    time.sleep(0.02)
+
+    def close(self):
+        """Ends a healthy cluster, and complains about whatever is left over."""
+        problems = []
+        try:
+            if self.jctld.running() and self.jnoded.running():
+                if self.run("jq", "--json").code == 0:
+                    left = [j["id"] for j in self.json("jq", "--json").get("jobs", [])]
+                    if left:
+                        self.run("jcancel", *left)
+                    for job in left:
+                        self.wait_job(job)
+                try:
+                    wait_for(lambda: not self.leftovers(), "jobs to leave nothing behind", 30)
+                except Failure:
+                    problems += self.leftovers()
+            for daemon in (self.jnoded, self.jctld):
+                if daemon.process is not None and not daemon.running():
+                    problems.append(f"{daemon.name} had ended with {daemon.process.returncode}\n{daemon.tail()}")
+                    daemon.process = None
+                elif daemon.running():
+                    daemon.stop()
+            shepherds = self.shepherd_pids()
+            for pid in shepherds:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+            try:
+                wait_for(lambda: not processes_of(str(self.folder)), "processes to end", 30)
+            except Failure:
+                problems += [f"process {pid} left: {command}" for pid, command in processes_of(str(self.folder)).items()]
+            problems += self.sanitizer_reports()
+        except BaseException:
+            self.report()
+            raise
+        finally:
+            if problems:
+                self.report()
+            self.end_everything()
+        if problems:
+            raise Failure("the cluster left something behind or reported a problem:\n" + "\n".join(problems))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is None:
+            self.close()
+            return False
+        if not issubclass(kind, unittest.SkipTest):
+            self.report()
+        self.end_everything()
+        return False
+
+
+# --- the wire, by hand: what no honest client sends
+
+def varint(number):
+    out = b""
+    while True:
+        number, low = number >> 7, number & 0x7F
+        out += bytes([low | (0x80 if number else 0)])
+        if not number:
+            return out
+
+
+def field(number, value):
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def frame(body):
+    return struct.pack(">I", len(body)) + body
+
+
+def hello(major=1, minor=0, software=b"test 0", role=0, **fields):
+    return field(1, major) + field(2, minor) + field(3, software) + field(6, int(time.time() * 1e6)) + field(7, role) + b"".join(
+        field(n, v) for n, v in fields.get("more", []))
+
+
+def connect(path, seconds=20):
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    channel.settimeout(seconds * SLOWDOWN)
+    channel.connect(str(path))
+    return channel
+
+
+# --- running tests
+
+class TestCase(unittest.TestCase):
+    maxDiff = None
+
+    def assertSays(self, result, code, *words):
+        """The exit code, and every word somewhere in what it said to the person."""
+        self.assertEqual(result.code, code, f"exit code\n{result}")
+        for word in words:
+            self.assertIn(word.lower(), (result.err + result.out).lower(), f"\n{result}")
+
+
+def needs_root(test):
+    return unittest.skipUnless(IS_ROOT, "needs root")(test)
+
+
+def main():
+    """Runs the tests of the calling script: exit 0, 1, or 77 when all of them were skipped."""
+    if not (BUILD / "bin" / "jctld").exists():
+        print(f"there is no {BUILD}/bin/jctld: build first", file=sys.stderr)
+        sys.exit(1)
+    program = unittest.main(module="__main__", exit=False, verbosity=2)
+    result = program.result
+    for test, reason in result.skipped:
+        print(f"skipped {test.id()}: {reason}")
+    if not result.wasSuccessful():
+        sys.exit(1)
+    sys.exit(77 if result.testsRun and len(result.skipped) == result.testsRun else 0)
