@@ -71,7 +71,7 @@ struct jarvis_setting {
     const char *name;         /* lower case, a-z 0-9 and _ */
     uint32_t type;            /* enum jarvis_setting_type */
     uint32_t reserved;        /* 0 */
-    const char *default_text; /* as it would be typed: "16M", "true", "" */
+    const char *default_text; /* as it would be typed, without quotes: "16M", "true", ""; NULL: it must be given */
     const char *unit;         /* for people, of integers: "jobs"; NULL or "" where the type says it */
     const char *text;         /* one or two sentences for people */
 };
@@ -94,11 +94,11 @@ struct jarvis_plugin_header {
 /* The value of one setting. */
 struct jarvis_value {
     const char *name;
-    uint32_t type; /* enum jarvis_setting_type */
-    uint32_t set;  /* 1: written in the configuration; 0: the default */
-    const char *text;      /* of a string: its value; of the others: as typed */
-    uint64_t text_size;    /* without the closing NUL, which is always there */
-    int64_t integer;       /* integer; boolean as 0 or 1; duration in microseconds; size in bytes */
+    uint32_t type;      /* enum jarvis_setting_type */
+    uint32_t reserved;  /* 0 */
+    const char *text;   /* of a string; "" for the others */
+    uint64_t text_size; /* without the closing NUL, which is always there */
+    int64_t integer;    /* integer; boolean as 0 or 1; duration in microseconds; size in bytes; 0 for a string */
 };
 
 enum jarvis_log_level { JARVIS_LOG_DEBUG = 1, JARVIS_LOG_INFO = 2, JARVIS_LOG_WARNING = 3, JARVIS_LOG_ERROR = 4 };
