@@ -11,8 +11,11 @@
 
 namespace jarvis {
 
-// A plain number is MiB; K M G T are powers of 1024, also as KB or KiB; B is bytes. A fraction ("1.5G") must come to
-// whole bytes. Never negative.
+// No size that we parse is larger: 1 EiB.
+constexpr MemorySize max_memory_size{std::int64_t{1} << 60};
+
+// A plain number is MiB; K M G T are powers of 1024, also as KB or KiB; B is bytes. A fraction ("1.5G") is cut to whole
+// bytes. Never negative, at most max_memory_size.
 Result<MemorySize> parse_memory_size(std::string_view text);
 // For people: at most four significant characters and a unit, rounded to nearest: "3.5G", "512M", "0".
 std::string format_memory_size(MemorySize size);
