@@ -26,7 +26,7 @@ enum class JobState : std::uint8_t {
     preempted = 11,
 };
 
-constexpr std::array all_job_states{
+inline constexpr std::array all_job_states{
     JobState::pending,   JobState::running, JobState::suspended,     JobState::completing, JobState::completed, JobState::failed,
     JobState::cancelled, JobState::timeout, JobState::out_of_memory, JobState::node_fail,  JobState::preempted};
 

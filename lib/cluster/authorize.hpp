@@ -1,0 +1,39 @@
+// Who may do what: the one place that says so.
+#pragma once
+
+#include "base/result.hpp"
+#include "cluster/commands.hpp"
+
+namespace jarvis::cluster {
+
+inline bool is_operator(const Caller& caller) { return caller.role >= Role::operator_; }
+
+// Cancel, signal, hold, release: one's own jobs, or any job as an operator.
+inline Result<void> may_change(const Caller& caller, const Job& job)
+{
+    if (caller.uid == job.request->account.uid || is_operator(caller))
+        return {};
+    return fail(Errc::denied, "job {} belongs to {}", job.id, job.request->account.user);
+}
+
+// Script, arguments, paths, comment and environment are the owner's and the operators' to see.
+inline bool may_see_contents(const Caller& caller, const Job& job)
+{
+    return caller.uid == job.request->account.uid || is_operator(caller);
+}
+
+inline Result<void> may_change_nodes(const Caller& caller)
+{
+    if (is_operator(caller))
+        return {};
+    return fail(Errc::denied, "{} is no operator; changing nodes takes the role operator or admin (see [security])", caller.user);
+}
+
+inline Result<void> may_administrate(const Caller& caller)
+{
+    if (caller.role == Role::admin)
+        return {};
+    return fail(Errc::denied, "{} is no administrator; this takes the role admin (see [security])", caller.user);
+}
+
+} // namespace jarvis::cluster

@@ -1,0 +1,130 @@
+// The wishes that decide() answers.
+#pragma once
+
+#include "cluster/state.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace jarvis::cluster {
+
+enum class Role : std::uint8_t { user = 0, operator_ = 1, admin = 2 };
+
+// Who asks, as the auth plugin and the configuration's roles say.
+struct Caller {
+    std::uint32_t uid = 0;
+    std::string user;
+    Role role = Role::user;
+};
+
+// Names the waiting client in the reply; nothing is replied to token 0.
+using Token = std::uint64_t;
+
+// The first command of a new cluster.
+struct CreateCluster {
+    Uuid uuid{};
+    std::string name;
+};
+// The first command after each start of the controller.
+struct StartController {
+    WallTime wall;
+    BootClock clock;
+};
+struct WallClock {
+    WallTime wall;
+};
+struct Configure {
+    Settings settings;
+    Token token = 0;
+};
+struct TimePassed {};
+
+// What policy plugins said of a submit, before it came here.
+struct Verdict {
+    std::int64_t priority = 0;
+};
+struct SubmitJob {
+    Token token = 0;
+    Caller caller;
+    RequestId request_id;
+    RequestDigest digest{};
+    std::shared_ptr<const JobRequest> request; // complete: see prepare_request()
+    Verdict verdict;
+};
+struct CancelJobs {
+    Token token = 0;
+    Caller caller;
+    std::vector<JobId> jobs;
+};
+struct SignalJobs {
+    Token token = 0;
+    Caller caller;
+    std::vector<JobId> jobs;
+    std::int32_t signal = 0;
+    bool batch_only = false;
+};
+struct HoldJobs {
+    Token token = 0;
+    Caller caller;
+    std::vector<JobId> jobs;
+};
+struct ReleaseJobs {
+    Token token = 0;
+    Caller caller;
+    std::vector<JobId> jobs;
+};
+struct DrainNodes {
+    Token token = 0;
+    Caller caller;
+    std::vector<std::string> nodes;
+    std::string reason;
+};
+struct ResumeNodes {
+    Token token = 0;
+    Caller caller;
+    std::vector<std::string> nodes;
+};
+
+struct JobRef {
+    JobId job;
+    Incarnation incarnation;
+    friend auto operator<=>(const JobRef&, const JobRef&) = default;
+};
+struct EndedOnNode {
+    JobRef job;
+    JobEnd end;
+    Usage usage;
+};
+struct NodeReport {
+    std::vector<JobRef> running;
+    std::vector<EndedOnNode> ended;
+};
+// Sessions are numbered by the shell; a later one of the same node replaces the earlier.
+using SessionId = std::uint64_t;
+struct RegisterNode {
+    SessionId session = 0;
+    std::string name;
+    Registration registration;
+    NodeReport report;
+};
+struct NodeReported {
+    NodeId node;
+    NodeReport report;
+};
+struct NodeDisconnected {
+    std::string name; // as in its Register
+};
+
+// Goes on with the scheduling pass: starts at most one job, or finds that the next partition's head must wait.
+struct ContinuePass {
+    std::uint32_t partition = 0;
+};
+
+using Command = std::variant<CreateCluster, StartController, WallClock, Configure, TimePassed, SubmitJob, CancelJobs, SignalJobs,
+                             HoldJobs, ReleaseJobs, DrainNodes, ResumeNodes, RegisterNode, NodeReported, NodeDisconnected,
+                             ContinuePass>;
+
+} // namespace jarvis::cluster

@@ -1,0 +1,31 @@
+// The scheduling pass. One step starts the job that is next in a partition, or says why it has to wait.
+#include "cluster/decide.hpp"
+#include "cluster/reasons.hpp"
+#include "cluster/submit.hpp"
+
+namespace jarvis::cluster {
+
+Outcome decide(const State& state, const ContinuePass& command, Instant)
+{
+    Outcome outcome;
+    if (command.partition >= state.settings.partitions.size())
+        return outcome; // the configuration changed since
+    const auto& partition = state.settings.partitions[command.partition];
+    const auto next = state.index.queues[command.partition].next();
+    if (!next) {
+        outcome.advice = PartitionAdvice{command.partition, {}, {}, {}};
+        return outcome;
+    }
+
+    const auto job = state.find(*next);
+    auto placement = partition.up ? find_place(state, partition, *job->request) : std::nullopt;
+    if (!placement) {
+        outcome.advice = why_not(state, command.partition, *job);
+        return outcome;
+    }
+    outcome.effects.push_back(StartOnNode{placement->node, job});
+    outcome.events.push_back(JobStarted{job->id, job->incarnation, {{std::move(*placement)}}});
+    return outcome;
+}
+
+} // namespace jarvis::cluster

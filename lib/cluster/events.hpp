@@ -1,0 +1,99 @@
+// The facts that the journal holds. An event of a released version is never changed, only superseded by another one.
+#pragma once
+
+#include "cluster/state.hpp"
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace jarvis::cluster {
+
+struct ClusterCreated {
+    Uuid uuid;
+    std::string name;
+};
+// The controller came up: a new epoch, and no node is connected yet.
+struct ControllerStarted {
+    Epoch epoch;
+    BootClock clock;
+};
+// Wall time moved against elapsed time by more than a second (or is known for the first time).
+struct WallClockSet {
+    Duration offset{};
+};
+struct Configured {
+    Settings settings;
+};
+
+struct JobSubmitted {
+    JobId job;
+    std::shared_ptr<const JobRequest> request;
+    RequestId request_id;
+    RequestDigest digest{};
+    std::int64_t priority = 0;
+};
+struct JobHeld {
+    JobId job;
+    Hold hold;
+};
+struct JobReleased {
+    JobId job;
+};
+struct BeginReached {
+    JobId job;
+};
+struct JobStarted {
+    JobId job;
+    Incarnation incarnation;
+    Placement placement;
+};
+struct JobStopRequested {
+    JobId job;
+    Stop stop;
+};
+struct JobEnded {
+    JobId job;
+    Incarnation incarnation;
+    JobEnd end;
+    Usage usage;
+};
+// This incarnation is over without its job having ended: the job is pending again, as the next incarnation.
+struct JobRequeued {
+    JobId job;
+    Incarnation incarnation; // the one that is over
+    std::string cause;
+};
+// An ended job is known to the accounting history alone from here on.
+struct JobForgotten {
+    JobId job;
+};
+
+struct NodeRegistered {
+    NodeId node;
+    Registration registration;
+};
+struct NodeLost {
+    NodeId node;
+};
+struct NodeDrained {
+    NodeId node;
+    Drain drain;
+};
+struct NodeResumed {
+    NodeId node;
+};
+
+using Event = std::variant<ClusterCreated, ControllerStarted, WallClockSet, Configured, JobSubmitted, JobHeld, JobReleased,
+                           BeginReached, JobStarted, JobStopRequested, JobEnded, JobRequeued, JobForgotten, NodeRegistered,
+                           NodeLost, NodeDrained, NodeResumed>;
+
+// What one batch of commands came to: journaled whole or not at all, under one number, at one instant.
+struct EventGroup {
+    SequenceNumber sequence;
+    Instant at;
+    std::vector<Event> events;
+};
+
+} // namespace jarvis::cluster

@@ -1,0 +1,76 @@
+// What decide() returns: facts, and what is to be done about them once they are durable.
+#pragma once
+
+#include "base/result.hpp"
+#include "cluster/commands.hpp"
+#include "cluster/events.hpp"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace jarvis::cluster {
+
+// How it went for one job or node of a list.
+struct ItemResult {
+    JobId job;        // or
+    std::string node;
+    Result<void> result;
+};
+using ReplyBody = std::variant<std::monostate, JobId, std::vector<ItemResult>>;
+struct Reply {
+    Token token = 0;
+    Result<ReplyBody> body;
+};
+
+// Messages to nodes. Each may be sent again, and receivers take it twice without harm.
+struct WelcomeNode {
+    NodeId node;
+    SessionId session = 0;
+};
+struct RefuseNode {
+    SessionId session = 0;
+    std::string reason;
+};
+struct StartOnNode {
+    NodeId node;
+    JobPtr job;
+};
+enum class StopWhy : std::uint8_t { cancelled = 0, unknown = 1 };
+struct StopOnNode {
+    NodeId node;
+    JobRef job;
+    StopWhy why = StopWhy::cancelled;
+    std::string cause;
+};
+struct SignalOnNode {
+    NodeId node;
+    JobRef job;
+    std::int32_t signal = 0;
+    bool batch_only = false;
+};
+struct AckOnNode {
+    NodeId node;
+    JobRef job;
+};
+
+using Effect =
+    std::variant<Reply, WelcomeNode, RefuseNode, StartOnNode, StopOnNode, SignalOnNode, AckOnNode>;
+
+// Why jobs wait, as the pass found it: for the head of a partition in its own words, for those behind it by the head.
+// Not an event: the query replica shows it, and a restart forgets it.
+struct PartitionAdvice {
+    std::uint32_t partition = 0;
+    std::optional<JobId> head;
+    std::string code; // "Resources", "PartitionDown", "NodesUnavailable"
+    std::string text;
+};
+
+struct Outcome {
+    std::vector<Event> events;
+    std::vector<Effect> effects;
+    std::optional<PartitionAdvice> advice; // of a pass whose partition has nothing more to start
+};
+
+} // namespace jarvis::cluster

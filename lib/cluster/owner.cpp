@@ -1,0 +1,104 @@
+#include "cluster/owner.hpp"
+
+#include "cluster/apply.hpp"
+
+namespace jarvis::cluster {
+
+Owner::Owner(State state) : state_(std::move(state))
+{
+    examine_all();
+}
+
+Batch Owner::run(std::span<const Command> commands, Instant now, bool may_start)
+{
+    now = std::max(now, state_.now);
+    Batch batch;
+    for (const auto& command : commands)
+        take(command, now, batch);
+    for (std::size_t steps = 0; may_start && steps < starts_per_batch && !to_examine_.empty(); ++steps)
+        take(ContinuePass{*to_examine_.begin()}, now, batch);
+    if (!batch.group.events.empty()) {
+        state_.sequence = SequenceNumber{state_.sequence.value + 1};
+        batch.group.sequence = state_.sequence;
+        batch.group.at = now;
+    }
+    return batch;
+}
+
+void Owner::take(const Command& command, Instant now, Batch& batch)
+{
+    auto outcome = decide(state_, command, now);
+    for (auto& event : outcome.events) {
+        apply(state_, event, now);
+        note(event);
+        batch.group.events.push_back(std::move(event));
+    }
+    std::move(outcome.effects.begin(), outcome.effects.end(), std::back_inserter(batch.effects));
+    if (outcome.advice) {
+        to_examine_.erase(outcome.advice->partition);
+        batch.advice.push_back(std::move(*outcome.advice));
+    }
+}
+
+// Marks the partitions whose next start an event may have changed.
+void Owner::note(const Event& event)
+{
+    const auto partition_of = [&](JobId id) -> std::optional<std::uint32_t> {
+        const auto job = state_.find(id);
+        const auto found = state_.index.partitions.find(job->request->partition);
+        return found == state_.index.partitions.end() ? std::nullopt : std::optional(found->second);
+    };
+    const auto came = [&](JobId id) { // only a new head changes who is next
+        if (auto partition = partition_of(id); partition && state_.index.queues[*partition].next() == id)
+            to_examine_.insert(*partition);
+    };
+    const auto went = [&](JobId id) {
+        if (auto partition = partition_of(id))
+            to_examine_.insert(*partition);
+    };
+    struct Visitor {
+        Owner& owner;
+        decltype(came)& job_came;
+        decltype(went)& job_went;
+
+        void operator()(const JobSubmitted& e) { job_came(e.job); }
+        void operator()(const JobReleased& e) { job_came(e.job); }
+        void operator()(const BeginReached& e) { job_came(e.job); }
+        void operator()(const JobHeld& e) { job_went(e.job); }
+        void operator()(const JobEnded& e)
+        {
+            const auto job = owner.state_.find(e.job);
+            if (!job->run)
+                return job_went(e.job);
+            for (const auto& part : job->run->placement.nodes)
+                owner.examine_node(part.node);
+        }
+        void operator()(const JobRequeued&) { owner.examine_all(); }
+        void operator()(const Configured&) { owner.examine_all(); }
+        void operator()(const NodeRegistered& e) { owner.examine_node(e.node); }
+        void operator()(const NodeResumed& e) { owner.examine_node(e.node); }
+        void operator()(const NodeLost& e) { owner.examine_node(e.node); }    // for the reason that is shown
+        void operator()(const NodeDrained& e) { owner.examine_node(e.node); } // for the reason that is shown
+        void operator()(const ControllerStarted&) { owner.examine_all(); }
+        void operator()(const ClusterCreated&) {}
+        void operator()(const WallClockSet&) {}
+        void operator()(const JobStarted&) {}
+        void operator()(const JobStopRequested&) {}
+        void operator()(const JobForgotten&) {}
+    };
+    std::visit(Visitor{*this, came, went}, event);
+}
+
+void Owner::examine_node(NodeId node)
+{
+    for (auto partition : state_.nodes[node.value].partitions)
+        to_examine_.insert(partition);
+}
+
+void Owner::examine_all()
+{
+    for (std::uint32_t i = 0; i < state_.settings.partitions.size(); ++i)
+        to_examine_.insert(i);
+}
+
+} // namespace jarvis::cluster

@@ -1,0 +1,28 @@
+// Why a job waits: made by the code that decided it, told to the job's owner in one line.
+#pragma once
+
+#include "cluster/outcome.hpp"
+#include "cluster/state.hpp"
+
+#include <map>
+#include <string>
+
+namespace jarvis::cluster {
+
+// Code: stable, for programs. Text: one line, for people.
+struct WaitReason {
+    std::string code;
+    std::string text;
+    friend bool operator==(const WaitReason&, const WaitReason&) = default;
+};
+
+// Why the head of a partition does not start now, when find_place() found nothing for it.
+PartitionAdvice why_not(const State& state, std::uint32_t partition, const Job& head);
+
+// What the newest passes said, by partition.
+using AdviceBoard = std::map<std::uint32_t, PartitionAdvice>;
+
+// The reason of any pending job: what follows from the state (held, begin time) from the state, the rest from the pass.
+WaitReason wait_reason(const State& state, const AdviceBoard& board, const Job& job);
+
+} // namespace jarvis::cluster

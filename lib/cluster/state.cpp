@@ -1,0 +1,45 @@
+#include "cluster/state.hpp"
+
+namespace jarvis::cluster {
+
+namespace {
+
+bool same_requests(const std::shared_ptr<const JobRequest>& a, const std::shared_ptr<const JobRequest>& b)
+{
+    return a == b || (a && b && *a == *b);
+}
+
+} // namespace
+
+bool operator==(const Job& a, const Job& b)
+{
+    return a.id == b.id && same_requests(a.request, b.request) && a.request_id == b.request_id && a.digest == b.digest &&
+           a.priority == b.priority && a.submitted == b.submitted && a.submitted_wall == b.submitted_wall && a.state == b.state &&
+           a.incarnation == b.incarnation && a.waits_for_begin == b.waits_for_begin && a.hold == b.hold && a.run == b.run &&
+           a.stop == b.stop && a.ended == b.ended;
+}
+
+bool operator==(const State& a, const State& b)
+{
+    const bool values = a.uuid == b.uuid && a.name == b.name && a.epoch == b.epoch && a.sequence == b.sequence &&
+                        a.now == b.now && a.clock == b.clock && a.wall_offset == b.wall_offset && a.settings == b.settings &&
+                        a.next_job == b.next_job && a.nodes == b.nodes && a.index == b.index;
+    return values && std::equal(a.jobs.begin(), a.jobs.end(), b.jobs.begin(), b.jobs.end(), [](const auto& x, const auto& y) {
+               return x.first == y.first && *x.second == *y.second;
+           });
+}
+
+std::string_view state_name(const Node& node)
+{
+    if (!node.registration || !node.declared)
+        return "down";
+    if (!node.connected)
+        return "unreachable";
+    if (node.drain)
+        return node.jobs.empty() ? "drained" : "draining";
+    if (node.jobs.empty())
+        return "idle";
+    return node.free.cores.empty() ? "allocated" : "mixed";
+}
+
+} // namespace jarvis::cluster

@@ -1,0 +1,191 @@
+// The cluster's state: exactly what replaying the journal gives. Only apply() changes it.
+#pragma once
+
+#include "base/box.hpp"
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "cluster/settings.hpp"
+#include "model/job_request.hpp"
+#include "model/job_state.hpp"
+#include "model/placement.hpp"
+#include "model/topology.hpp"
+#include "model/usage.hpp"
+#include "sched/fit.hpp"
+#include "sched/order.hpp"
+
+#include <array>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace jarvis::cluster {
+
+using Uuid = std::array<std::uint8_t, 16>;
+
+// Names one submit: chosen by the client, so that a repeated submit is known as such.
+struct RequestId {
+    std::uint32_t uid = 0;
+    Uuid id{};
+
+    friend auto operator<=>(const RequestId&, const RequestId&) = default;
+};
+struct HashRequestId {
+    std::size_t operator()(const RequestId& request) const noexcept
+    {
+        std::uint64_t part;
+        std::memcpy(&part, request.id.data(), sizeof part); // random bytes hash themselves
+        return part ^ request.uid;
+    }
+};
+// The first half of the SHA-256 of what was asked: the same id with another digest is another request.
+using RequestDigest = std::array<std::uint8_t, 16>;
+
+struct Hold {
+    std::string by;
+    bool by_operator = false; // then only an operator releases it
+    friend bool operator==(const Hold&, const Hold&) = default;
+};
+
+// One incarnation that holds nodes.
+struct Run {
+    Placement placement;
+    Instant started;
+    WallTime started_wall;
+    friend bool operator==(const Run&, const Run&) = default;
+};
+
+// A running job was told to end.
+struct Stop {
+    std::string by;
+    std::string cause; // "cancelled by alice"
+    friend bool operator==(const Stop&, const Stop&) = default;
+};
+
+struct Ended {
+    JobEnd end;
+    Usage usage;
+    Instant at;
+    WallTime wall;
+    friend bool operator==(const Ended&, const Ended&) = default;
+};
+
+// Never changed in place: apply() puts a changed copy in its stead. So whoever holds a pointer, on any thread, holds
+// one consistent job.
+struct Job {
+    JobId id;
+    std::shared_ptr<const JobRequest> request;
+    RequestId request_id;
+    RequestDigest digest{};
+    std::int64_t priority = 0;
+    Instant submitted;
+    WallTime submitted_wall;
+    JobState state = JobState::pending;
+    Incarnation incarnation{1};   // running: of this run; pending: of the next one; ended: of the last
+    bool waits_for_begin = false; // --begin lies ahead
+    Box<Hold> hold;
+    Box<Run> run;                 // running: where; ended: where it ran, if it did
+    Box<Stop> stop;
+    Box<Ended> ended;
+
+    bool eligible() const { return state == JobState::pending && !hold && !waits_for_begin; }
+    sched::QueueKey queue_key() const { return {priority, id}; }
+    friend bool operator==(const Job& a, const Job& b);
+};
+using JobPtr = std::shared_ptr<const Job>;
+
+// What a node said of itself when it registered.
+struct Registration {
+    std::string boot_id;
+    Topology topology;
+    Capabilities capabilities;
+    std::string version;
+    std::vector<std::string> notes;
+    friend bool operator==(const Registration&, const Registration&) = default;
+};
+
+struct Drain {
+    std::string reason;
+    std::string by;
+    WallTime since;
+    friend bool operator==(const Drain&, const Drain&) = default;
+};
+
+struct Node {
+    NodeId id;
+    std::string name;
+    bool declared = true;         // false: gone from the configuration; gets nothing new
+    bool connected = false;
+    std::optional<Registration> registration;
+    std::optional<Drain> drain;
+    // Derived from the above and from the jobs.
+    std::set<JobId> jobs;
+    sched::FreeResources free;
+    std::vector<std::uint32_t> partitions; // indices into Settings::partitions
+
+    bool takes_jobs() const { return declared && connected && registration && !drain; }
+    friend bool operator==(const Node&, const Node&) = default;
+};
+// "idle", "mixed", "allocated", "draining", "drained", "unreachable", "down"
+std::string_view state_name(const Node& node);
+
+// Kept by apply() for speed, rebuilt by replay, never stored.
+struct Indexes {
+    std::vector<sched::JobQueue> queues;                       // by partition
+    std::map<std::string, std::uint32_t, std::less<>> partitions; // name to index
+    std::map<std::string, NodeId, std::less<>> nodes;
+    std::set<std::pair<WallTime, JobId>> begins;               // jobs that wait for their begin time
+    std::set<std::pair<Instant, JobId>> ended;                 // ended jobs, by when they ended
+    std::unordered_map<RequestId, JobId, HashRequestId> requests;
+    std::uint64_t active_jobs = 0;                             // pending or holding resources
+    friend bool operator==(const Indexes&, const Indexes&) = default;
+};
+
+// How elapsed time is read off the controller's machine for as long as that has not rebooted: CLOCK_BOOTTIME - offset.
+struct BootClock {
+    std::string boot_id;
+    Duration offset{};
+    friend bool operator==(const BootClock&, const BootClock&) = default;
+};
+
+struct State {
+    Uuid uuid{};                  // of the cluster; all zero before its first event
+    std::string name;
+    Epoch epoch;
+    SequenceNumber sequence;      // of the last group that was applied
+    Instant now;                  // of the last group
+    BootClock clock;              // of the controller's last start
+    Duration wall_offset{};       // wall time is now + wall_offset
+    Settings settings;
+    JobId next_job{1};
+    std::map<JobId, JobPtr> jobs;
+    std::vector<Node> nodes;      // by NodeId
+    Indexes index;
+
+    WallTime wall(Instant at) const { return WallTime(at.time_since_epoch() + wall_offset); }
+    JobPtr find(JobId id) const
+    {
+        auto found = jobs.find(id);
+        return found == jobs.end() ? nullptr : found->second;
+    }
+    const Node* find_node(std::string_view node_name) const
+    {
+        auto found = index.nodes.find(node_name);
+        return found == index.nodes.end() ? nullptr : &nodes[found->second.value];
+    }
+    const PartitionSettings* partition_of(const Job& job) const
+    {
+        auto found = index.partitions.find(job.request->partition);
+        return found == index.partitions.end() ? nullptr : &settings.partitions[found->second];
+    }
+    // An ended job and its request id stay known for this long: at least an hour, so that a repeated submit is recognised.
+    Duration keep_known() const { return std::max<Duration>(settings.keep_ended, std::chrono::hours(1)); }
+};
+// Deep: the jobs, not the pointers.
+bool operator==(const State& a, const State& b);
+
+} // namespace jarvis::cluster

@@ -1,0 +1,177 @@
+#include "journal/event_codec.hpp"
+
+#include "journal/value_codec.hpp"
+#include "wire/convert.hpp"
+
+namespace jarvis::journal {
+
+namespace {
+
+struct Encoder {
+    Event& out;
+
+    void operator()(const cluster::ClusterCreated& e) const
+    {
+        out.mutable_cluster_created()->set_uuid(bytes_of(e.uuid));
+        out.mutable_cluster_created()->set_name(e.name);
+    }
+    void operator()(const cluster::ControllerStarted& e) const
+    {
+        out.mutable_controller_started()->set_epoch(e.epoch.value);
+        *out.mutable_controller_started()->mutable_clock() = to_message(e.clock);
+    }
+    void operator()(const cluster::WallClockSet& e) const { out.mutable_wall_clock_set()->set_offset_us(e.offset.count()); }
+    void operator()(const cluster::Configured& e) const { *out.mutable_configured() = to_message(e.settings); }
+    void operator()(const cluster::JobSubmitted& e) const
+    {
+        auto& m = *out.mutable_job_submitted();
+        m.set_job(e.job.value);
+        *m.mutable_request() = wire::to_message(*e.request);
+        m.set_request_uid(e.request_id.uid);
+        m.set_request_id(bytes_of(e.request_id.id));
+        m.set_digest(bytes_of(e.digest));
+        m.set_priority(e.priority);
+    }
+    void operator()(const cluster::JobHeld& e) const
+    {
+        out.mutable_job_held()->set_job(e.job.value);
+        *out.mutable_job_held()->mutable_hold() = to_message(e.hold);
+    }
+    void operator()(const cluster::JobReleased& e) const { out.mutable_job_released()->set_job(e.job.value); }
+    void operator()(const cluster::BeginReached& e) const { out.mutable_begin_reached()->set_job(e.job.value); }
+    void operator()(const cluster::JobStarted& e) const
+    {
+        auto& m = *out.mutable_job_started();
+        m.set_job(e.job.value);
+        m.set_incarnation(e.incarnation.value);
+        *m.mutable_placement() = wire::to_message(e.placement);
+    }
+    void operator()(const cluster::JobStopRequested& e) const
+    {
+        out.mutable_job_stop_requested()->set_job(e.job.value);
+        *out.mutable_job_stop_requested()->mutable_stop() = to_message(e.stop);
+    }
+    void operator()(const cluster::JobEnded& e) const
+    {
+        auto& m = *out.mutable_job_ended();
+        m.set_job(e.job.value);
+        m.set_incarnation(e.incarnation.value);
+        *m.mutable_end() = wire::to_message(e.end);
+        *m.mutable_usage() = wire::to_message(e.usage);
+    }
+    void operator()(const cluster::JobRequeued& e) const
+    {
+        auto& m = *out.mutable_job_requeued();
+        m.set_job(e.job.value);
+        m.set_incarnation(e.incarnation.value);
+        m.set_cause(e.cause);
+    }
+    void operator()(const cluster::JobForgotten& e) const { out.mutable_job_forgotten()->set_job(e.job.value); }
+    void operator()(const cluster::NodeRegistered& e) const
+    {
+        out.mutable_node_registered()->set_node(e.node.value);
+        *out.mutable_node_registered()->mutable_registration() = to_message(e.registration);
+    }
+    void operator()(const cluster::NodeLost& e) const { out.mutable_node_lost()->set_node(e.node.value); }
+    void operator()(const cluster::NodeDrained& e) const
+    {
+        out.mutable_node_drained()->set_node(e.node.value);
+        *out.mutable_node_drained()->mutable_drain() = to_message(e.drain);
+    }
+    void operator()(const cluster::NodeResumed& e) const { out.mutable_node_resumed()->set_node(e.node.value); }
+};
+
+Result<cluster::Event> decode(const JobSubmitted& m)
+{
+    auto request = wire::from_message(m.request());
+    if (!request)
+        return std::unexpected(request.error());
+    auto id = sixteen_bytes(m.request_id(), "a request id");
+    auto digest = sixteen_bytes(m.digest(), "a request digest");
+    if (!id || !digest)
+        return std::unexpected(id ? digest.error() : id.error());
+    return cluster::JobSubmitted{.job = JobId{m.job()},
+                                 .request = std::make_shared<const JobRequest>(std::move(*request)),
+                                 .request_id = {m.request_uid(), *id},
+                                 .digest = *digest,
+                                 .priority = m.priority()};
+}
+
+Result<cluster::Event> decode(const JobStarted& m)
+{
+    auto placement = wire::from_message(m.placement());
+    if (!placement)
+        return std::unexpected(placement.error());
+    return cluster::JobStarted{JobId{m.job()}, Incarnation{m.incarnation()}, std::move(*placement)};
+}
+
+Result<cluster::Event> decode(const JobEnded& m)
+{
+    auto end = wire::from_message(m.end());
+    auto usage = wire::from_message(m.usage());
+    if (!end || !usage)
+        return std::unexpected(end ? usage.error() : end.error());
+    return cluster::JobEnded{JobId{m.job()}, Incarnation{m.incarnation()}, std::move(*end), *usage};
+}
+
+Result<cluster::Event> decode(const NodeRegistered& m)
+{
+    auto registration = from_message(m.registration());
+    if (!registration)
+        return std::unexpected(registration.error());
+    return cluster::NodeRegistered{NodeId{m.node()}, std::move(*registration)};
+}
+
+Result<cluster::Event> decode(const ClusterCreated& m)
+{
+    auto uuid = sixteen_bytes(m.uuid(), "the cluster's UUID");
+    if (!uuid)
+        return std::unexpected(uuid.error());
+    return cluster::ClusterCreated{*uuid, m.name()};
+}
+
+Result<cluster::Event> decode(const Settings& m)
+{
+    auto settings = from_message(m);
+    if (!settings)
+        return std::unexpected(settings.error());
+    return cluster::Configured{std::move(*settings)};
+}
+
+} // namespace
+
+void encode_event(const cluster::Event& event, Event& message)
+{
+    std::visit(Encoder{message}, event);
+}
+
+Result<cluster::Event> decode_event(const Event& m)
+{
+    switch (m.body_case()) {
+    case Event::kClusterCreated: return decode(m.cluster_created());
+    case Event::kControllerStarted: return cluster::ControllerStarted{Epoch{m.controller_started().epoch()}, from_message(m.controller_started().clock())};
+    case Event::kWallClockSet: return cluster::WallClockSet{Duration(m.wall_clock_set().offset_us())};
+    case Event::kConfigured: return decode(m.configured());
+    case Event::kJobSubmitted: return decode(m.job_submitted());
+    case Event::kJobHeld: return cluster::JobHeld{JobId{m.job_held().job()}, from_message(m.job_held().hold())};
+    case Event::kJobReleased: return cluster::JobReleased{JobId{m.job_released().job()}};
+    case Event::kBeginReached: return cluster::BeginReached{JobId{m.begin_reached().job()}};
+    case Event::kJobStarted: return decode(m.job_started());
+    case Event::kJobStopRequested:
+        return cluster::JobStopRequested{JobId{m.job_stop_requested().job()}, from_message(m.job_stop_requested().stop())};
+    case Event::kJobEnded: return decode(m.job_ended());
+    case Event::kJobRequeued:
+        return cluster::JobRequeued{JobId{m.job_requeued().job()}, Incarnation{m.job_requeued().incarnation()},
+                                    m.job_requeued().cause()};
+    case Event::kJobForgotten: return cluster::JobForgotten{JobId{m.job_forgotten().job()}};
+    case Event::kNodeRegistered: return decode(m.node_registered());
+    case Event::kNodeLost: return cluster::NodeLost{NodeId{m.node_lost().node()}};
+    case Event::kNodeDrained:
+        return cluster::NodeDrained{NodeId{m.node_drained().node()}, from_message(m.node_drained().drain())};
+    case Event::kNodeResumed: return cluster::NodeResumed{NodeId{m.node_resumed().node()}};
+    case Event::BODY_NOT_SET: break;
+    }
+    return fail(Errc::corrupt, "an event of an unknown kind");
+}
+
+} // namespace jarvis::journal

@@ -1,0 +1,108 @@
+#include "journal/codec.hpp"
+#include "journal/event_codec.hpp"
+#include "journal/format.hpp"
+#include "journal/value_codec.hpp"
+
+namespace jarvis::journal {
+
+std::string encode_group(const cluster::EventGroup& group)
+{
+    Group message;
+    message.set_format(current_format);
+    message.set_sequence(group.sequence.value);
+    message.set_at_us(microseconds(group.at));
+    message.mutable_events()->Reserve(static_cast<int>(group.events.size()));
+    for (const auto& event : group.events)
+        encode_event(event, *message.add_events());
+    return message.SerializeAsString();
+}
+
+Result<cluster::EventGroup> decode_group(std::string_view bytes)
+{
+    Group message;
+    if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+        return fail(Errc::corrupt, "a journal group cannot be read");
+    if (auto format = check_format(message.format(), "the journal"); !format)
+        return std::unexpected(format.error());
+    cluster::EventGroup group{.sequence = SequenceNumber{message.sequence()}, .at = instant(message.at_us()), .events = {}};
+    group.events.reserve(static_cast<std::size_t>(message.events_size()));
+    for (const auto& event : message.events()) {
+        auto decoded = decode_event(event);
+        if (!decoded)
+            return fail(decoded.error(), "journal group {}", group.sequence);
+        group.events.push_back(std::move(*decoded));
+    }
+    return group;
+}
+
+namespace {
+
+// What an event may refer to. A journal that passed its checksums and fails here was written by another program.
+struct Checker {
+    const cluster::State& state;
+
+    Result<void> job_in(JobId id, bool (*fits)(const cluster::Job&), const char* event) const
+    {
+        const auto job = state.find(id);
+        if (!job)
+            return fail(Errc::corrupt, "{} names job {}, which does not exist", event, id);
+        if (!fits(*job))
+            return fail(Errc::corrupt, "{} does not fit job {}, which is {}", event, id, name(job->state));
+        return {};
+    }
+    Result<void> node(NodeId id, const char* event) const
+    {
+        if (id.value < state.nodes.size())
+            return {};
+        return fail(Errc::corrupt, "{} names node number {} of {}", event, id, state.nodes.size());
+    }
+    static bool pending(const cluster::Job& job) { return job.state == JobState::pending; }
+    static bool running(const cluster::Job& job) { return holds_resources(job.state); }
+    static bool unended(const cluster::Job& job) { return !is_final(job.state); }
+    static bool ended(const cluster::Job& job) { return is_final(job.state); }
+
+    Result<void> operator()(const cluster::JobSubmitted& e) const
+    {
+        if (e.job < state.next_job || e.job >= max_job_id)
+            return fail(Errc::corrupt, "a submit gives the id {} again (the next is {})", e.job, state.next_job);
+        return {};
+    }
+    Result<void> operator()(const cluster::JobHeld& e) const { return job_in(e.job, pending, "a hold"); }
+    Result<void> operator()(const cluster::JobReleased& e) const { return job_in(e.job, unended, "a release"); }
+    Result<void> operator()(const cluster::BeginReached& e) const { return job_in(e.job, pending, "a begin time"); }
+    Result<void> operator()(const cluster::JobStarted& e) const
+    {
+        if (e.placement.nodes.empty())
+            return fail(Errc::corrupt, "a start of job {} names no node", e.job);
+        for (const auto& part : e.placement.nodes)
+            if (auto known = node(part.node, "a start"); !known)
+                return known;
+        return job_in(e.job, pending, "a start");
+    }
+    Result<void> operator()(const cluster::JobStopRequested& e) const { return job_in(e.job, running, "a stop"); }
+    Result<void> operator()(const cluster::JobEnded& e) const
+    {
+        if (!is_final(e.end.state))
+            return fail(Errc::corrupt, "an end of job {} says {}", e.job, name(e.end.state));
+        return job_in(e.job, unended, "an end");
+    }
+    Result<void> operator()(const cluster::JobRequeued& e) const { return job_in(e.job, running, "a requeue"); }
+    Result<void> operator()(const cluster::JobForgotten& e) const { return job_in(e.job, ended, "a removal"); }
+    Result<void> operator()(const cluster::NodeRegistered& e) const { return node(e.node, "a registration"); }
+    Result<void> operator()(const cluster::NodeLost& e) const { return node(e.node, "a lost connection"); }
+    Result<void> operator()(const cluster::NodeDrained& e) const { return node(e.node, "a drain"); }
+    Result<void> operator()(const cluster::NodeResumed& e) const { return node(e.node, "a resume"); }
+    Result<void> operator()(const cluster::ClusterCreated&) const { return {}; }
+    Result<void> operator()(const cluster::ControllerStarted&) const { return {}; }
+    Result<void> operator()(const cluster::WallClockSet&) const { return {}; }
+    Result<void> operator()(const cluster::Configured&) const { return {}; }
+};
+
+} // namespace
+
+Result<void> check_event(const cluster::State& state, const cluster::Event& event)
+{
+    return std::visit(Checker{state}, event);
+}
+
+} // namespace jarvis::journal

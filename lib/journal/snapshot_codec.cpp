@@ -1,0 +1,291 @@
+#include "cluster/apply.hpp"
+#include "journal/codec.hpp"
+#include "journal/format.hpp"
+#include "journal/value_codec.hpp"
+#include "wire/convert.hpp"
+
+#include <bit>
+#include <cstring>
+
+namespace jarvis::journal {
+
+namespace {
+
+constexpr std::size_t piece_size = std::size_t{1} << 20;
+// A record holds one job or one node; a node of 65,536 cores is far below this.
+constexpr std::uint32_t max_record = std::uint32_t{64} << 20;
+
+SnapshotHeader header_of(const cluster::State& state)
+{
+    SnapshotHeader header;
+    header.set_format(current_format);
+    header.set_uuid(bytes_of(state.uuid));
+    header.set_name(state.name);
+    header.set_epoch(state.epoch.value);
+    header.set_sequence(state.sequence.value);
+    header.set_now_us(microseconds(state.now));
+    header.set_wall_offset_us(state.wall_offset.count());
+    *header.mutable_settings() = to_message(state.settings);
+    header.set_next_job(state.next_job.value);
+    *header.mutable_clock() = to_message(state.clock);
+    return header;
+}
+
+NodeRecord record_of(const cluster::Node& node)
+{
+    NodeRecord record;
+    record.set_name(node.name);
+    record.set_declared(node.declared);
+    record.set_connected(node.connected);
+    if (node.registration)
+        *record.mutable_registration() = to_message(*node.registration);
+    if (node.drain)
+        *record.mutable_drain() = to_message(*node.drain);
+    return record;
+}
+
+void fill(JobRecord& record, const cluster::Job& job)
+{
+    record.set_job(job.id.value);
+    *record.mutable_request() = wire::to_message(*job.request);
+    record.set_request_uid(job.request_id.uid);
+    record.set_request_id(bytes_of(job.request_id.id));
+    record.set_digest(bytes_of(job.digest));
+    record.set_priority(job.priority);
+    record.set_submitted_us(microseconds(job.submitted));
+    record.set_submitted_wall_us(microseconds(job.submitted_wall));
+    record.set_state(static_cast<std::uint32_t>(job.state));
+    record.set_incarnation(job.incarnation.value);
+    record.set_waits_for_begin(job.waits_for_begin);
+    if (job.hold)
+        *record.mutable_hold() = to_message(*job.hold);
+    if (job.stop)
+        *record.mutable_stop() = to_message(*job.stop);
+    if (job.run) {
+        *record.mutable_run()->mutable_placement() = wire::to_message(job.run->placement);
+        record.mutable_run()->set_started_us(microseconds(job.run->started));
+        record.mutable_run()->set_started_wall_us(microseconds(job.run->started_wall));
+    }
+    if (job.ended) {
+        *record.mutable_ended()->mutable_end() = wire::to_message(job.ended->end);
+        *record.mutable_ended()->mutable_usage() = wire::to_message(job.ended->usage);
+        record.mutable_ended()->set_at_us(microseconds(job.ended->at));
+        record.mutable_ended()->set_wall_us(microseconds(job.ended->wall));
+    }
+}
+
+Result<cluster::Run> read_run(const Run& record, std::size_t nodes)
+{
+    auto placement = wire::from_message(record.placement());
+    if (!placement)
+        return std::unexpected(placement.error());
+    for (const auto& part : placement->nodes)
+        if (part.node.value >= nodes)
+            return fail(Errc::corrupt, "a placement names node number {} of {}", part.node, nodes);
+    return cluster::Run{std::move(*placement), instant(record.started_us()), wall_time(record.started_wall_us())};
+}
+
+Result<cluster::Ended> read_ended(const Ended& record)
+{
+    auto end = wire::from_message(record.end());
+    auto usage = wire::from_message(record.usage());
+    if (!end || !usage)
+        return std::unexpected(end ? usage.error() : end.error());
+    return cluster::Ended{std::move(*end), *usage, instant(record.at_us()), wall_time(record.wall_us())};
+}
+
+Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, std::size_t nodes)
+{
+    auto request = wire::from_message(record.request());
+    auto state = wire::job_state_from(record.state());
+    auto id = sixteen_bytes(record.request_id(), "a request id");
+    auto digest = sixteen_bytes(record.digest(), "a request digest");
+    if (!request)
+        return std::unexpected(request.error());
+    if (!state || !id || !digest)
+        return std::unexpected(!state ? state.error() : !id ? id.error() : digest.error());
+    auto job = std::make_shared<cluster::Job>();
+    job->id = JobId{record.job()};
+    job->request = std::make_shared<const JobRequest>(std::move(*request));
+    job->request_id = {record.request_uid(), *id};
+    job->digest = *digest;
+    job->priority = record.priority();
+    job->submitted = instant(record.submitted_us());
+    job->submitted_wall = wall_time(record.submitted_wall_us());
+    job->state = *state;
+    job->incarnation = Incarnation{record.incarnation()};
+    job->waits_for_begin = record.waits_for_begin();
+    if (record.has_hold())
+        job->hold = from_message(record.hold());
+    if (record.has_stop())
+        job->stop = from_message(record.stop());
+    if (record.has_run()) {
+        auto run = read_run(record.run(), nodes);
+        if (!run)
+            return std::unexpected(run.error());
+        job->run = std::move(*run);
+    }
+    if (record.has_ended()) {
+        auto ended = read_ended(record.ended());
+        if (!ended)
+            return std::unexpected(ended.error());
+        job->ended = std::move(*ended);
+    }
+    if (holds_resources(job->state) && !job->run)
+        return fail(Errc::corrupt, "it is {} and has no placement", name(job->state));
+    if (is_final(job->state) != static_cast<bool>(job->ended))
+        return fail(Errc::corrupt, "it is {}, and its end says otherwise", name(job->state));
+    if (job->waits_for_begin && !job->request->begin)
+        return fail(Errc::corrupt, "it waits for a begin time and has none");
+    return job;
+}
+
+Result<void> read_header(cluster::State& state, const SnapshotHeader& header)
+{
+    if (auto format = check_format(header.format(), "the snapshot"); !format)
+        return format;
+    auto uuid = sixteen_bytes(header.uuid(), "the cluster's UUID");
+    auto settings = from_message(header.settings());
+    if (!uuid || !settings)
+        return std::unexpected(uuid ? settings.error() : uuid.error());
+    state.uuid = *uuid;
+    state.name = header.name();
+    state.epoch = Epoch{header.epoch()};
+    state.sequence = SequenceNumber{header.sequence()};
+    state.now = instant(header.now_us());
+    state.wall_offset = Duration(header.wall_offset_us());
+    state.settings = std::move(*settings);
+    state.next_job = JobId{header.next_job()};
+    state.clock = from_message(header.clock());
+    return {};
+}
+
+Result<void> read_node(cluster::State& state, const NodeRecord& record)
+{
+    cluster::Node node;
+    node.id = NodeId{static_cast<std::uint32_t>(state.nodes.size())};
+    node.name = record.name();
+    node.declared = record.declared();
+    node.connected = record.connected();
+    if (record.has_registration()) {
+        auto registration = from_message(record.registration());
+        if (!registration)
+            return fail(registration.error(), "node {}", node.name);
+        node.registration = std::move(*registration);
+    }
+    if (record.has_drain())
+        node.drain = from_message(record.drain());
+    state.nodes.push_back(std::move(node));
+    return {};
+}
+
+// Collects length-prefixed records into pieces.
+class PieceWriter {
+    const std::function<Result<void>(std::string_view)>& write_;
+    std::string piece_;
+
+public:
+    explicit PieceWriter(const std::function<Result<void>(std::string_view)>& write) : write_(write) {}
+
+    Result<void> add(const SnapshotRecord& record)
+    {
+        const auto size = static_cast<std::uint32_t>(record.ByteSizeLong());
+        for (int shift = 24; shift >= 0; shift -= 8)
+            piece_ += static_cast<char>(size >> shift);
+        record.AppendToString(&piece_);
+        return piece_.size() < piece_size ? Result<void>{} : flush();
+    }
+    Result<void> flush()
+    {
+        auto written = piece_.empty() ? Result<void>{} : write_(piece_);
+        piece_.clear();
+        return written;
+    }
+};
+
+} // namespace
+
+Result<void> encode_snapshot(const cluster::State& state, const std::function<Result<void>(std::string_view)>& write)
+{
+    PieceWriter writer(write);
+    SnapshotRecord record;
+    *record.mutable_header() = header_of(state);
+    if (auto written = writer.add(record); !written)
+        return written;
+    for (const auto& node : state.nodes) {
+        *record.mutable_node() = record_of(node);
+        if (auto written = writer.add(record); !written)
+            return written;
+    }
+    for (const auto& [id, job] : state.jobs) {
+        record.mutable_job()->Clear();
+        fill(*record.mutable_job(), *job);
+        if (auto written = writer.add(record); !written)
+            return written;
+    }
+    record.mutable_footer()->set_nodes(state.nodes.size());
+    record.mutable_footer()->set_jobs(state.jobs.size());
+    if (auto written = writer.add(record); !written)
+        return written;
+    return writer.flush();
+}
+
+Result<void> SnapshotReader::take_record(std::string_view bytes)
+{
+    SnapshotRecord record;
+    if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+        return fail(Errc::corrupt, "a snapshot record cannot be read");
+    if (footer_ || header_ == record.has_header())
+        return fail(Errc::corrupt, "a snapshot record stands in the wrong place");
+    switch (record.body_case()) {
+    case SnapshotRecord::kHeader:
+        header_ = true;
+        return read_header(state_, record.header());
+    case SnapshotRecord::kNode: return read_node(state_, record.node());
+    case SnapshotRecord::kJob: {
+        auto job = read_job(record.job(), state_.nodes.size());
+        if (!job)
+            return fail(job.error(), "job {} of the snapshot", record.job().job());
+        const auto id = (*job)->id;
+        state_.jobs.emplace_hint(state_.jobs.end(), id, std::move(*job));
+        return {};
+    }
+    case SnapshotRecord::kFooter:
+        footer_ = true;
+        if (record.footer().nodes() != state_.nodes.size() || record.footer().jobs() != state_.jobs.size())
+            return fail(Errc::corrupt, "the snapshot counts {} jobs and holds {}", record.footer().jobs(), state_.jobs.size());
+        return {};
+    case SnapshotRecord::BODY_NOT_SET: break;
+    }
+    return fail(Errc::corrupt, "a snapshot record of an unknown kind");
+}
+
+Result<void> SnapshotReader::feed(std::string_view piece)
+{
+    rest_.append(piece);
+    std::size_t used = 0;
+    while (rest_.size() - used >= 4) {
+        std::uint32_t size = 0;
+        for (int i = 0; i < 4; ++i)
+            size = size << 8 | static_cast<unsigned char>(rest_[used + static_cast<std::size_t>(i)]);
+        if (size > max_record)
+            return fail(Errc::corrupt, "a snapshot record says it has {} bytes", size);
+        if (rest_.size() - used - 4 < size)
+            break;
+        if (auto taken = take_record(std::string_view(rest_).substr(used + 4, size)); !taken)
+            return taken;
+        used += 4 + size;
+    }
+    rest_.erase(0, used);
+    return {};
+}
+
+Result<cluster::State> SnapshotReader::finish()
+{
+    if (!footer_ || !rest_.empty())
+        return fail(Errc::corrupt, "the snapshot ends in the middle");
+    cluster::rebuild_derived(state_);
+    return std::move(state_);
+}
+
+} // namespace jarvis::journal

@@ -1,0 +1,33 @@
+// The parts that events and snapshot records share.
+#pragma once
+
+#include "base/result.hpp"
+#include "cluster/state.hpp"
+#include "journal.pb.h"
+
+namespace jarvis::journal {
+
+Settings to_message(const cluster::Settings& settings);
+Registration to_message(const cluster::Registration& registration);
+Hold to_message(const cluster::Hold& hold);
+Stop to_message(const cluster::Stop& stop);
+Drain to_message(const cluster::Drain& drain);
+BootClock to_message(const cluster::BootClock& clock);
+
+Result<cluster::Settings> from_message(const Settings& settings);
+Result<cluster::Registration> from_message(const Registration& registration);
+cluster::Hold from_message(const Hold& hold);
+cluster::Stop from_message(const Stop& stop);
+cluster::Drain from_message(const Drain& drain);
+cluster::BootClock from_message(const BootClock& clock);
+
+// 16 bytes: a UUID, a request id, a digest.
+Result<std::array<std::uint8_t, 16>> sixteen_bytes(std::string_view bytes, std::string_view what);
+inline std::string bytes_of(const std::array<std::uint8_t, 16>& value) { return {value.begin(), value.end()}; }
+
+inline std::int64_t microseconds(Instant at) { return at.time_since_epoch().count(); }
+inline std::int64_t microseconds(WallTime at) { return at.time_since_epoch().count(); }
+inline Instant instant(std::int64_t us) { return Instant(Duration(us)); }
+inline WallTime wall_time(std::int64_t us) { return WallTime(Duration(us)); }
+
+} // namespace jarvis::journal
