@@ -6,6 +6,7 @@
 // the order of a job (written before its launch) and a stop (written before its first signal).
 #pragma once
 
+#include "base/box.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "model/job_request.hpp"
@@ -209,7 +210,7 @@ enum class Phase : std::uint8_t {
 
 struct NodeJob {
     Phase phase = Phase::running;
-    std::optional<StartOrder> order; // waiting
+    Box<StartOrder> order; // waiting
     Instant started{};
     std::optional<Duration> time_limit;
     std::optional<WarningSignal> warning; // not yet sent

@@ -1,0 +1,99 @@
+#include "node/launch_plan.hpp"
+
+#include "model/output_pattern.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace jarvis::node {
+namespace {
+
+Result<std::vector<std::uint32_t>> pus_of(const CoreSet& cores, const Topology& topology)
+{
+    std::vector<std::uint32_t> pus;
+    std::optional<std::uint32_t> missing;
+    cores.for_each([&](std::uint32_t core) {
+        if (core < topology.cores.size())
+            pus.insert(pus.end(), topology.cores[core].pus.begin(), topology.cores[core].pus.end());
+        else if (!missing)
+            missing = core;
+    });
+    if (missing)
+        return fail(Errc::corrupt, "was given core {}, while this node offers the cores 0-{}", *missing,
+                    static_cast<std::int64_t>(topology.cores.size()) - 1);
+    std::ranges::sort(pus);
+    return pus;
+}
+
+// The first start truncates what is there; what a requeued job has written is kept.
+bool appends(OpenMode mode, Incarnation incarnation)
+{
+    return mode == OpenMode::append || (mode == OpenMode::automatic && incarnation.value > 1);
+}
+
+void expand_paths(LaunchPlan& plan, const StartOrder& order, const NodeFacts& facts)
+{
+    const auto& request = order.request;
+    const OutputPatternValues values{.job = fmt::format("{}", order.key.job),
+                                     .name = request.name,
+                                     .user = request.account.user,
+                                     .node = facts.node_name};
+    const auto expand = [&](const std::string& pattern) {
+        return pattern.empty() ? std::string() : expand_output_pattern(pattern, values);
+    };
+    plan.output_path = expand(request.output.empty() ? std::string(default_output_pattern) : request.output);
+    plan.error_path = expand(request.error);
+    plan.input_path = expand(request.input);
+}
+
+} // namespace
+
+std::string folder_name(const JobKey& key) { return fmt::format("{}.{}", key.job, key.incarnation); }
+
+std::vector<ResourceLimit> merge_limits(const std::vector<ResourceLimit>& node, const std::vector<ResourceLimit>& propagated,
+                                        const std::vector<ResourceLimit>& ceilings)
+{
+    std::map<std::string, ResourceLimit> merged;
+    for (const auto* list : {&node, &propagated})
+        for (const auto& limit : *list)
+            merged[limit.name] = limit;
+    for (const auto& ceiling : ceilings)
+        if (const auto found = merged.find(ceiling.name); found != merged.end())
+            found->second.hard = std::min(found->second.hard, ceiling.hard);
+    std::vector<ResourceLimit> limits;
+    for (auto& [name, limit] : merged) {
+        limit.soft = std::min(limit.soft, limit.hard);
+        limits.push_back(std::move(limit));
+    }
+    return limits;
+}
+
+Result<LaunchPlan> plan_launch(const StartOrder& order, const LaunchSettings& settings, const Topology& topology)
+{
+    auto pus = pus_of(order.placement.cores, topology);
+    if (!pus)
+        return std::unexpected(pus.error());
+    const auto& request = order.request;
+    const auto folder = folder_name(order.key);
+    LaunchPlan plan{.key = order.key,
+                    .account = request.account,
+                    .job_folder = fmt::format("{}/{}", settings.jobs_folder, folder),
+                    .runtime = settings.runtime,
+                    .arguments = request.arguments,
+                    .working_directory = request.working_directory,
+                    .append = appends(request.open_mode, order.key.incarnation),
+                    .umask = request.umask,
+                    .limits = merge_limits(settings.limits, request.limits, settings.ceilings),
+                    .pus = std::move(*pus)};
+    plan.script_path = plan.job_folder + "/script";
+    plan.temporary_folder = fmt::format("{}/jarvis_{}_{}", settings.temporary_root, settings.facts.node_name, folder);
+    if (!settings.jobs_cgroup.empty())
+        plan.cgroup = fmt::format("{}/job_{}", settings.jobs_cgroup, order.key.job);
+    expand_paths(plan, order, settings.facts);
+    plan.environment = job_environment(order, settings.facts, plan.pus, plan.temporary_folder);
+    return plan;
+}
+
+} // namespace jarvis::node

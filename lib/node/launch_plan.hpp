@@ -1,0 +1,57 @@
+// From the controller's order to everything that a shepherd needs: names expanded, cores turned into PUs, limits merged.
+#pragma once
+
+#include "base/result.hpp"
+#include "model/topology.hpp"
+#include "node/job_environment.hpp"
+#include "node/node_core.hpp"
+
+#include <string>
+#include <vector>
+
+namespace jarvis::node {
+
+// What a node is set up with.
+struct LaunchSettings {
+    NodeFacts facts;
+    std::string runtime = "native";       // plugin
+    std::string jobs_folder;              // of the run-time folder
+    std::string jobs_cgroup;              // absolute path of <tree>/jobs; empty: confinement level none
+    std::string temporary_root;           // where JARVIS_TMPDIR folders are made
+    std::vector<ResourceLimit> limits;    // of every job, by name as getrlimit(2) has it without RLIMIT_
+    std::vector<ResourceLimit> ceilings;  // of an ordinary user's daemon, which cannot raise a hard limit: its own ones
+};
+
+struct LaunchPlan {
+    JobKey key;
+    Account account;
+    std::string job_folder;
+    std::string runtime;
+    std::string script_path;
+    std::vector<std::string> arguments;
+    std::vector<std::string> environment; // complete
+    std::string working_directory;
+    std::string output_path;              // expanded
+    std::string error_path;               // empty: joined with the output
+    std::string input_path;               // empty: /dev/null
+    bool append = false;
+    std::uint32_t umask = 022;
+    std::vector<ResourceLimit> limits;    // complete
+    std::vector<std::uint32_t> pus;       // affinity
+    std::string cgroup;                   // empty: level none
+    std::string temporary_folder;
+
+    friend bool operator==(const LaunchPlan&, const LaunchPlan&) = default;
+};
+
+// "<job>.<incarnation>": the job's folder below the run-time folder's jobs/.
+std::string folder_name(const JobKey& key);
+
+// Fails when the placement names cores that this node does not have.
+Result<LaunchPlan> plan_launch(const StartOrder& order, const LaunchSettings& settings, const Topology& topology);
+
+// The node's limits, with those of the request in their place, none above a ceiling.
+std::vector<ResourceLimit> merge_limits(const std::vector<ResourceLimit>& node, const std::vector<ResourceLimit>& propagated,
+                                        const std::vector<ResourceLimit>& ceilings);
+
+} // namespace jarvis::node

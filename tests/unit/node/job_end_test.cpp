@@ -1,0 +1,82 @@
+#include "node/job_end.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+
+using namespace jarvis;
+using namespace jarvis::node;
+
+namespace {
+
+ExitFacts with_status(int status)
+{
+    ExitFacts facts;
+    facts.wait_status = status;
+    return facts;
+}
+const Stop cancel{JobState::cancelled, "cancelled by alice", {}};
+const Stop time_limit{JobState::timeout, "time limit of 1h reached", {}};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(exit_zero_is_completed)
+{
+    const auto end = judge_exit(with_status(0), {});
+    BOOST_TEST((end == JobEnd{JobState::completed, EndClass::none, 0, 0, ""}));
+}
+
+BOOST_AUTO_TEST_CASE(another_exit_code_is_the_users)
+{
+    const auto end = judge_exit(with_status(255 << 8), {});
+    BOOST_TEST((end == JobEnd{JobState::failed, EndClass::user, 255, 0, "exit code 255"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_is_named)
+{
+    const auto end = judge_exit(with_status(SIGSEGV | 0x80), {}); // with a core dump
+    BOOST_TEST((end == JobEnd{JobState::failed, EndClass::user, {}, SIGSEGV, "ended by signal 11 (SEGV)"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_launch_failure_is_its_causers)
+{
+    ExitFacts facts;
+    facts.launch_error = "cannot open output file /x/y: permission denied";
+    facts.launch_fault = LaunchFault::user;
+    BOOST_TEST((judge_exit(facts, {}) == JobEnd{JobState::failed, EndClass::user, {}, 0, facts.launch_error}));
+    facts.launch_fault = LaunchFault::system;
+    BOOST_TEST((judge_exit(facts, {}).end_class == EndClass::system));
+    facts.launch_error.clear();
+    BOOST_TEST(!judge_exit(facts, {}).cause.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_that_reached_the_job_names_its_end)
+{
+    BOOST_TEST((judge_exit(with_status(SIGTERM), cancel) ==
+                JobEnd{JobState::cancelled, EndClass::user, {}, SIGTERM, "cancelled by alice"}));
+    BOOST_TEST((judge_exit(with_status(0), cancel) == JobEnd{JobState::cancelled, EndClass::user, 0, 0, cancel.cause}));
+    BOOST_TEST((judge_exit(with_status(SIGKILL), time_limit) ==
+                JobEnd{JobState::timeout, EndClass::resources, {}, SIGKILL, time_limit.cause}));
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_that_came_too_late_changes_nothing)
+{
+    auto facts = with_status(0);
+    facts.stop_reached = false;
+    BOOST_TEST((judge_exit(facts, cancel).state == JobState::completed));
+    facts.wait_status = 1 << 8;
+    BOOST_TEST((judge_exit(facts, time_limit).state == JobState::failed));
+}
+
+BOOST_AUTO_TEST_CASE(a_lost_shepherd_is_a_system_failure_unless_the_job_was_stopped)
+{
+    BOOST_TEST((judge_lost_shepherd({}).state == JobState::failed));
+    BOOST_TEST((judge_lost_shepherd({}).end_class == EndClass::system));
+    BOOST_TEST((judge_lost_shepherd(time_limit).state == JobState::timeout));
+}
+
+BOOST_AUTO_TEST_CASE(a_reboot_is_the_nodes)
+{
+    BOOST_TEST((judge_reboot().state == JobState::node_fail));
+    BOOST_TEST((judge_reboot().end_class == EndClass::node));
+}

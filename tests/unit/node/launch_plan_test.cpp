@@ -1,0 +1,99 @@
+#include "node/launch_plan.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace jarvis;
+using namespace jarvis::node;
+
+namespace {
+
+Topology two_cores_with_threads()
+{
+    Topology topology;
+    topology.cores = {{.pus = {0, 2}}, {.pus = {1, 3}}};
+    return topology;
+}
+
+StartOrder order(std::uint32_t incarnation = 1)
+{
+    StartOrder order{.key = {JobId{7}, Incarnation{incarnation}}};
+    order.request.account.user = "alice";
+    order.request.name = "a/b";
+    order.request.working_directory = "/home/alice";
+    order.placement.cores.insert(1);
+    return order;
+}
+
+LaunchSettings settings()
+{
+    LaunchSettings settings;
+    settings.facts.node_name = "n1";
+    settings.jobs_folder = "/run/jarvis_x_n1/jobs";
+    settings.temporary_root = "/tmp";
+    return settings;
+}
+
+LaunchPlan plan(const StartOrder& order, const LaunchSettings& with = settings())
+{
+    auto plan = plan_launch(order, with, two_cores_with_threads());
+    BOOST_REQUIRE(plan.has_value());
+    return *plan;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(cores_become_their_hardware_threads)
+{
+    BOOST_TEST((plan(order()).pus == std::vector<std::uint32_t>{1, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(a_core_that_is_not_offered_is_refused)
+{
+    auto o = order();
+    o.placement.cores.insert(5);
+    const auto failed = plan_launch(o, settings(), two_cores_with_threads());
+    BOOST_REQUIRE(!failed);
+    BOOST_TEST(failed.error().message == "was given core 5, while this node offers the cores 0-1");
+}
+
+BOOST_AUTO_TEST_CASE(paths_are_expanded)
+{
+    auto o = order();
+    BOOST_TEST(plan(o).output_path == "jarvis-7.out");
+    BOOST_TEST(plan(o).error_path == "");
+    BOOST_TEST(plan(o).input_path == "");
+    o.request.output = "/out/%u/%x.%j.%N";
+    o.request.error = "%j.err";
+    BOOST_TEST(plan(o).output_path == "/out/alice/a_b.7.n1");
+    BOOST_TEST(plan(o).error_path == "7.err");
+}
+
+BOOST_AUTO_TEST_CASE(a_requeued_job_appends)
+{
+    BOOST_TEST(!plan(order(1)).append);
+    BOOST_TEST(plan(order(2)).append);
+    auto o = order(2);
+    o.request.open_mode = OpenMode::truncate;
+    BOOST_TEST(!plan(o).append);
+    o = order(1);
+    o.request.open_mode = OpenMode::append;
+    BOOST_TEST(plan(o).append);
+}
+
+BOOST_AUTO_TEST_CASE(folders_name_job_and_incarnation)
+{
+    auto with = settings();
+    BOOST_TEST(plan(order(3)).job_folder == "/run/jarvis_x_n1/jobs/7.3");
+    BOOST_TEST(plan(order(3)).script_path == "/run/jarvis_x_n1/jobs/7.3/script");
+    BOOST_TEST(plan(order(3)).temporary_folder == "/tmp/jarvis_n1_7.3");
+    BOOST_TEST(plan(order(3)).cgroup == "");
+    with.jobs_cgroup = "/sys/fs/cgroup/x/jobs";
+    BOOST_TEST(plan(order(3), with).cgroup == "/sys/fs/cgroup/x/jobs/job_7");
+}
+
+BOOST_AUTO_TEST_CASE(propagated_limits_replace_the_nodes_below_the_ceilings)
+{
+    const auto merged = merge_limits({{"CORE", 0, 0}, {"NOFILE", 1024, 524288}}, {{"NOFILE", 4096, 8192}, {"STACK", 9, 9}},
+                                     {{"NOFILE", 2048, 2048}, {"CPU", 1, 1}});
+    BOOST_TEST((merged == std::vector<ResourceLimit>{{"CORE", 0, 0}, {"NOFILE", 2048, 2048}, {"STACK", 9, 9}}));
+}
