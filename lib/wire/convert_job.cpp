@@ -1,0 +1,403 @@
+// Requests: what a job asks for, and as whom.
+#include "wire/convert.hpp"
+
+#include "wire/limits.hpp"
+
+#include <algorithm>
+
+namespace jarvis::wire {
+
+namespace {
+
+// What can be said of a request's text at a glance: which field, how long, and whether it is a name.
+struct TextField {
+    std::string_view text;
+    std::size_t limit;
+    std::string_view field;
+    bool is_name;
+};
+
+std::vector<TextField> text_fields(const JobRequest& request)
+{
+    return {{request.name(), limits::name, "job name", true},
+            {request.partition(), limits::name, "partition", true},
+            {request.working_directory(), limits::path, "working directory", false},
+            {request.output(), limits::path, "output path", false},
+            {request.error(), limits::path, "error path", false},
+            {request.input(), limits::path, "input path", false},
+            {request.comment(), limits::comment, "comment", false},
+            {request.mail_type(), limits::name, "mail type", true},
+            {request.mail_user(), limits::name, "mail user", true},
+            {request.submit_host(), limits::name, "submit host", true},
+            {request.submit_directory(), limits::path, "submit directory", false}};
+}
+
+// A line break or an escape sequence in a name only ever fools whoever reads a list. Bytes that are not UTF-8 may be
+// Latin-1, and pass.
+Result<void> check_name(std::string_view text, std::string_view field)
+{
+    auto control = std::find_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    if (control != text.end())
+        return fail(Errc::invalid, "{}: contains a control character (0x{:02x})", field,
+                    static_cast<unsigned char>(*control));
+    return {};
+}
+
+Result<void> check_arguments(const JobRequest& request)
+{
+    if (static_cast<std::size_t>(request.arguments_size()) > limits::arguments)
+        return fail(Errc::invalid, "{} arguments; at most {} are possible", request.arguments_size(), limits::arguments);
+    std::size_t total = 0;
+    for (const auto& argument : request.arguments()) {
+        if (auto text = check_text(argument, limits::one_argument, "argument"); !text)
+            return text;
+        total += argument.size() + 1;
+    }
+    if (total > limits::arguments_total)
+        return fail(Errc::invalid, "arguments: {} bytes; at most {} are possible", total, limits::arguments_total);
+    return {};
+}
+
+Result<void> take_limits(const JobRequest& message, jarvis::JobRequest& request)
+{
+    if (static_cast<std::size_t>(message.limits_size()) > limits::resource_limits)
+        return fail(Errc::invalid, "{} resource limits; at most {} are possible", message.limits_size(),
+                    limits::resource_limits);
+    for (const auto& limit_message : message.limits()) {
+        auto limit = from_message(limit_message);
+        if (!limit)
+            return std::unexpected(std::move(limit.error()));
+        if (std::any_of(request.limits.begin(), request.limits.end(),
+                        [&](const auto& known) { return known.name == limit->name; }))
+            return fail(Errc::invalid, "resource limit {} is given twice", limit->name);
+        request.limits.push_back(std::move(*limit));
+    }
+    return {};
+}
+
+Result<void> take_times(const JobRequest& message, jarvis::JobRequest& request)
+{
+    if (message.has_time_limit_us()) {
+        auto limit = duration_from(message.time_limit_us(), "time limit");
+        if (!limit)
+            return std::unexpected(std::move(limit.error()));
+        if (*limit == Duration::zero())
+            return fail(Errc::invalid, "time limit: a job cannot run for no time at all");
+        request.time_limit = *limit;
+    }
+    if (message.has_begin_us()) {
+        auto begin = wall_time_from(message.begin_us(), "begin time");
+        if (!begin)
+            return std::unexpected(std::move(begin.error()));
+        request.begin = *begin;
+    }
+    if (message.has_warning()) {
+        auto warning = from_message(message.warning());
+        if (!warning)
+            return std::unexpected(std::move(warning.error()));
+        request.warning = *warning;
+    }
+    return {};
+}
+
+Result<void> take_numbers(const JobRequest& message, jarvis::JobRequest& request)
+{
+    if (message.nice() < -limits::nice || message.nice() > limits::nice)
+        return fail(Errc::invalid, "nice {} is out of range; it goes from -{} to {}", message.nice(), limits::nice,
+                    limits::nice);
+    if (message.open_mode() > static_cast<std::uint32_t>(OpenMode::append))
+        return fail(Errc::corrupt, "there is no open mode {}", message.open_mode());
+    if (message.umask() > 0777)
+        return fail(Errc::corrupt, "umask {:o} is out of range", message.umask());
+    request.hold = message.hold();
+    request.nice = message.nice();
+    request.open_mode = static_cast<OpenMode>(message.open_mode());
+    request.umask = message.umask();
+    return {};
+}
+
+void take_texts(const JobRequest& message, jarvis::JobRequest& request)
+{
+    request.name = message.name();
+    request.partition = message.partition();
+    request.arguments.assign(message.arguments().begin(), message.arguments().end());
+    request.working_directory = message.working_directory();
+    request.output = message.output();
+    request.error = message.error();
+    request.input = message.input();
+    request.comment = message.comment();
+    request.mail_type = message.mail_type();
+    request.mail_user = message.mail_user();
+    request.submit_host = message.submit_host();
+    request.submit_directory = message.submit_directory();
+}
+
+// What the two kinds of request have in common.
+Result<jarvis::JobRequest> common_request(const JobRequest& message)
+{
+    jarvis::JobRequest request;
+    for (const auto& text : text_fields(message))
+        if (auto checked = check_text(text.text, text.limit, text.field); !checked)
+            return std::unexpected(std::move(checked.error()));
+    if (!message.working_directory().starts_with('/'))
+        return fail(Errc::invalid, "working directory \"{}\" is not an absolute path", message.working_directory());
+    if (auto arguments = check_arguments(message); !arguments)
+        return std::unexpected(std::move(arguments.error()));
+    if (!message.has_resources())
+        return fail(Errc::corrupt, "it does not say which resources it needs");
+    auto resources = from_message(message.resources());
+    if (!resources)
+        return std::unexpected(std::move(resources.error()));
+    request.resources = *resources;
+    for (auto take : {take_limits, take_times, take_numbers})
+        if (auto taken = take(message, request); !taken)
+            return std::unexpected(std::move(taken.error()));
+    take_texts(message, request);
+    return request;
+}
+
+JobRequest common_message(const jarvis::JobRequest& request)
+{
+    JobRequest message;
+    message.set_name(request.name);
+    message.set_partition(request.partition);
+    *message.mutable_resources() = to_message(request.resources);
+    if (request.time_limit)
+        message.set_time_limit_us(request.time_limit->count());
+    message.set_hold(request.hold);
+    if (request.begin)
+        message.set_begin_us(request.begin->time_since_epoch().count());
+    message.set_nice(request.nice);
+    if (request.warning)
+        *message.mutable_warning() = to_message(*request.warning);
+    for (const auto& argument : request.arguments)
+        message.add_arguments(argument);
+    message.set_working_directory(request.working_directory);
+    message.set_output(request.output);
+    message.set_error(request.error);
+    message.set_input(request.input);
+    message.set_open_mode(static_cast<std::uint32_t>(request.open_mode));
+    message.set_umask(request.umask);
+    for (const auto& limit : request.limits)
+        *message.add_limits() = to_message(limit);
+    message.set_comment(request.comment);
+    message.set_mail_type(request.mail_type);
+    message.set_mail_user(request.mail_user);
+    message.set_submit_host(request.submit_host);
+    message.set_submit_directory(request.submit_directory);
+    return message;
+}
+
+} // namespace
+
+Account to_message(const jarvis::Account& account)
+{
+    Account message;
+    message.set_uid(account.uid);
+    message.set_gid(account.gid);
+    for (auto group : account.groups)
+        message.add_groups(group);
+    message.set_user(account.user);
+    message.set_group(account.group);
+    message.set_home(account.home);
+    message.set_shell(account.shell);
+    return message;
+}
+
+Result<jarvis::Account> from_message(const Account& message)
+{
+    constexpr auto none = static_cast<std::uint32_t>(-1); // "leave as it is", to setresuid(2) and its kin
+    if (message.uid() == none || message.gid() == none)
+        return fail(Errc::corrupt, "account: uid {} gid {} is out of range", message.uid(), message.gid());
+    if (static_cast<std::size_t>(message.groups_size()) > limits::groups)
+        return fail(Errc::corrupt, "account: {} groups; at most {} are possible", message.groups_size(), limits::groups);
+    if (message.user().empty())
+        return fail(Errc::corrupt, "account: uid {} has no name", message.uid());
+    const TextField texts[] = {{message.user(), limits::name, "user", true},
+                               {message.group(), limits::name, "group", true},
+                               {message.home(), limits::path, "home", false},
+                               {message.shell(), limits::path, "shell", false}};
+    for (const auto& text : texts)
+        if (auto checked = check_text(text.text, text.limit, text.field); !checked)
+            return fail(checked.error(), "account");
+    jarvis::Account account{message.uid(), message.gid(), {message.groups().begin(), message.groups().end()},
+                            message.user(), message.group(), message.home(), message.shell()};
+    if (std::adjacent_find(account.groups.begin(), account.groups.end(), std::greater_equal()) != account.groups.end() ||
+        (!account.groups.empty() && account.groups.back() == none))
+        return fail(Errc::corrupt, "account: the groups of uid {} are not in order", account.uid);
+    return account;
+}
+
+WarningSignal to_message(const jarvis::WarningSignal& warning)
+{
+    WarningSignal message;
+    message.set_signal(warning.signal);
+    message.set_before_us(warning.before.count());
+    message.set_batch_only(warning.batch_only);
+    return message;
+}
+
+Result<jarvis::WarningSignal> from_message(const WarningSignal& message)
+{
+    if (message.signal() < 1 || message.signal() > limits::signal)
+        return fail(Errc::invalid, "warning signal: there is no signal {}", message.signal());
+    auto before = duration_from(message.before_us(), "warning signal");
+    if (!before)
+        return std::unexpected(std::move(before.error()));
+    return jarvis::WarningSignal{message.signal(), *before, message.batch_only()};
+}
+
+ResourceLimit to_message(const jarvis::ResourceLimit& limit)
+{
+    ResourceLimit message;
+    message.set_name(limit.name);
+    message.set_soft(limit.soft);
+    message.set_hard(limit.hard);
+    return message;
+}
+
+Result<jarvis::ResourceLimit> from_message(const ResourceLimit& message)
+{
+    const auto& name = message.name();
+    bool is_word = !name.empty() && name.size() <= 32 &&
+                   std::all_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+    if (!is_word)
+        return fail(Errc::invalid, "resource limit: its name must be one as NOFILE, of capital letters");
+    if (message.soft() > message.hard())
+        return fail(Errc::invalid, "resource limit {}: the soft limit {} is above the hard one {}", name, message.soft(),
+                    message.hard());
+    return jarvis::ResourceLimit{name, message.soft(), message.hard()};
+}
+
+ResourceRequest to_message(const jarvis::ResourceRequest& resources)
+{
+    ResourceRequest message;
+    message.set_tasks(resources.tasks);
+    message.set_cpus_per_task(resources.cpus_per_task);
+    if (resources.memory_per_node)
+        message.set_memory_per_node(resources.memory_per_node->bytes);
+    if (resources.memory_per_cpu)
+        message.set_memory_per_cpu(resources.memory_per_cpu->bytes);
+    message.set_exclusive(resources.exclusive);
+    return message;
+}
+
+Result<jarvis::ResourceRequest> from_message(const ResourceRequest& message)
+{
+    jarvis::ResourceRequest resources{message.tasks(), message.cpus_per_task(), {}, {}, message.exclusive()};
+    if (resources.tasks < 1 || resources.tasks > limits::tasks)
+        return fail(Errc::invalid, "{} tasks: from 1 to {} are possible", resources.tasks, limits::tasks);
+    if (resources.cpus_per_task < 1 || resources.cpus_per_task > limits::cpus_per_task)
+        return fail(Errc::invalid, "{} CPUs per task: from 1 to {} are possible", resources.cpus_per_task,
+                    limits::cpus_per_task);
+    auto cores = std::uint64_t{resources.tasks} * resources.cpus_per_task;
+    if (cores > limits::cores_of_job)
+        return fail(Errc::invalid, "{} tasks of {} CPUs: at most {} CPUs in all are possible", resources.tasks,
+                    resources.cpus_per_task, limits::cores_of_job);
+    if (message.has_memory_per_node() && message.has_memory_per_cpu())
+        return fail(Errc::invalid, "memory is asked for per node and per CPU; only one of them is possible");
+    if (message.has_memory_per_node()) {
+        if (message.memory_per_node() < 1 || message.memory_per_node() > limits::memory)
+            return fail(Errc::invalid, "memory per node: {} bytes is out of range", message.memory_per_node());
+        resources.memory_per_node = MemorySize{message.memory_per_node()};
+    }
+    if (message.has_memory_per_cpu()) {
+        // All of the job's memory stays in range, so that sums and products of it fit 64 bits.
+        if (message.memory_per_cpu() < 1 || message.memory_per_cpu() > limits::memory / static_cast<std::int64_t>(cores))
+            return fail(Errc::invalid, "memory per CPU: {} bytes for {} CPUs is out of range", message.memory_per_cpu(),
+                        cores);
+        resources.memory_per_cpu = MemorySize{message.memory_per_cpu()};
+    }
+    return resources;
+}
+
+JobRequest to_message(const jarvis::JobRequest& request)
+{
+    JobRequest message = common_message(request);
+    *message.mutable_account() = to_message(request.account);
+    message.set_requeue(request.requeue);
+    message.set_script(hash_bytes(request.script));
+    message.set_script_size(request.script_size);
+    message.set_environment(hash_bytes(request.environment));
+    return message;
+}
+
+Result<jarvis::JobRequest> from_message(const JobRequest& message)
+{
+    auto request = common_request(message);
+    if (!request)
+        return fail(request.error(), "request");
+    if (!message.has_account())
+        return fail(Errc::corrupt, "request: it has no account");
+    auto account = from_message(message.account());
+    if (!account)
+        return fail(account.error(), "request");
+    request->account = std::move(*account);
+    if (message.partition().empty())
+        return fail(Errc::corrupt, "request: it has no partition");
+    auto script = hash_from(message.script(), "script");
+    auto environment = hash_from(message.environment(), "environment");
+    for (const auto* hash : {&script, &environment})
+        if (!*hash)
+            return fail(hash->error(), "request");
+    if (message.script_size() > limits::script)
+        return fail(Errc::corrupt, "request: a script of {} bytes is out of range", message.script_size());
+    request->script = *script;
+    request->script_size = message.script_size();
+    request->environment = *environment;
+    request->requeue = message.requeue();
+    return request;
+}
+
+JobRequest to_submit_message(const SubmittedRequest& submitted)
+{
+    JobRequest message = common_message(submitted.request);
+    if (submitted.requeue)
+        message.set_requeue(*submitted.requeue);
+    return message;
+}
+
+Result<SubmittedRequest> submitted_request(const JobRequest& message)
+{
+    for (const auto& text : text_fields(message))
+        if (text.is_name)
+            if (auto checked = check_name(text.text, text.field); !checked)
+                return std::unexpected(std::move(checked.error()));
+    auto request = common_request(message);
+    if (!request)
+        return std::unexpected(std::move(request.error()));
+    SubmittedRequest submitted{std::move(*request), {}};
+    if (message.has_requeue())
+        submitted.requeue = message.requeue();
+    return submitted;
+}
+
+Environment environment_message(std::span<const std::string> variables)
+{
+    Environment message;
+    for (const auto& variable : variables)
+        message.add_variables(variable);
+    return message;
+}
+
+Result<std::vector<std::string>> from_message(const Environment& message)
+{
+    if (static_cast<std::size_t>(message.variables_size()) > limits::variables)
+        return fail(Errc::invalid, "environment: {} variables; at most {} are possible", message.variables_size(),
+                    limits::variables);
+    std::size_t total = 0;
+    for (const auto& variable : message.variables()) {
+        auto equals = variable.find('=');
+        auto name = std::string_view(variable).substr(0, std::min<std::size_t>(equals, 64));
+        if (equals == std::string::npos || equals == 0)
+            return fail(Errc::invalid, "environment: \"{}\" is not of the form NAME=VALUE", name);
+        if (auto text = check_text(variable, limits::one_argument, name); !text)
+            return fail(text.error(), "environment");
+        total += variable.size() + 1;
+    }
+    if (total > limits::environment_total)
+        return fail(Errc::invalid, "environment: {} bytes; at most {} are possible", total, limits::environment_total);
+    return std::vector<std::string>(message.variables().begin(), message.variables().end());
+}
+
+} // namespace jarvis::wire

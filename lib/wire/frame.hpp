@@ -44,9 +44,9 @@ class FrameReader {
     std::uint32_t size_ = 0;           // valid once the header is whole
     std::size_t max_payload_;
     std::deque<std::string> ready_;
-    bool failed_ = false;
+    std::optional<jarvis::Error> failure_;
 
-    Result<void> take_header(std::string_view& bytes);
+    void take_header(std::string_view& bytes);
 
 public:
     explicit FrameReader(std::size_t max_payload) : max_payload_(max_payload) {}
@@ -54,13 +54,11 @@ public:
     // Holds for headers that arrive from now on.
     void set_max_payload(std::size_t max_payload) { max_payload_ = max_payload; }
 
-    // Takes bytes as they come. After a failure (a frame over the maximum) the stream cannot be read further, and every
-    // feed fails; frames that were whole before it can still be taken.
-    Result<void> feed(std::string_view bytes);
-    // The next whole frame's payload, in order.
-    std::optional<std::string> next();
-    // How many bytes are certainly still missing: of the header, or of the frame.
-    std::size_t missing() const;
+    // Takes bytes as they come. After a frame over the maximum the stream cannot be read further: more is ignored.
+    void feed(std::string_view bytes);
+    // The next whole frame's payload, in order; nothing when there is none yet. Fails with `corrupt` when all frames before
+    // one over the maximum were taken.
+    Result<std::optional<std::string>> next();
     // False in the middle of a frame: a stream that ends there was cut.
     bool at_boundary() const { return header_have_ == 0; }
 };

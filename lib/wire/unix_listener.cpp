@@ -1,0 +1,77 @@
+#include "wire/unix_channel.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace jarvis::wire {
+
+namespace {
+
+constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+// Long enough that a daemon without descriptors does not spin, short enough that nobody notices.
+constexpr std::chrono::milliseconds pause_when_out_of_resources{100};
+
+bool out_of_resources(const boost::system::error_code& error)
+{
+    return error == boost::system::errc::too_many_files_open ||
+           error == boost::system::errc::too_many_files_open_in_system ||
+           error == boost::system::errc::no_buffer_space || error == boost::system::errc::not_enough_memory;
+}
+
+} // namespace
+
+UnixListener::UnixListener(asio::any_io_executor executor, std::string path)
+    : acceptor_(executor), pause_(executor), path_(std::move(path))
+{
+}
+
+Result<std::unique_ptr<UnixListener>> UnixListener::open(asio::any_io_executor executor, const ListenOptions& options)
+{
+    auto socket = listen_unix(options);
+    if (!socket)
+        return std::unexpected(std::move(socket.error()));
+    std::unique_ptr<UnixListener> listener(new UnixListener(executor, options.path));
+    boost::system::error_code error;
+    listener->acceptor_.assign(asio::local::stream_protocol(), socket->get(), error);
+    if (error)
+        return fail(Errc::unavailable, "cannot listen on {}: {}", options.path, error.message());
+    socket->release(); // it is the acceptor's now
+    struct stat info {};
+    if (::stat(options.path.c_str(), &info) == 0) {
+        listener->device_ = info.st_dev;
+        listener->inode_ = info.st_ino;
+    }
+    return listener;
+}
+
+asio::awaitable<Result<ChannelPtr>> UnixListener::accept(asio::any_io_executor executor, ChannelOptions options)
+{
+    auto [error, socket] = co_await acceptor_.async_accept(executor, as_values);
+    if (error) {
+        if (out_of_resources(error)) {
+            pause_.expires_after(pause_when_out_of_resources);
+            co_await pause_.async_wait(as_values);
+        }
+        co_return fail(Errc::unavailable, "cannot accept a connection on {}: {}", path_, error.message());
+    }
+    co_return make_unix_channel(executor, Fd(socket.release()), path_, options);
+}
+
+void UnixListener::close()
+{
+    if (!acceptor_.is_open())
+        return;
+    boost::system::error_code ignored; // whether or not the kernel liked it, it is closed
+    acceptor_.close(ignored);
+    pause_.cancel();
+    struct stat info {};
+    if (inode_ != 0 && ::lstat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_)
+        ::unlink(path_.c_str());
+}
+
+UnixListener::~UnixListener() { close(); }
+
+} // namespace jarvis::wire
