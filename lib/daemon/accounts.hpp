@@ -38,7 +38,7 @@ struct AccountOptions {
     std::chrono::milliseconds deadline = std::chrono::seconds(10);
     std::chrono::milliseconds keep = std::chrono::seconds(60);
     std::chrono::milliseconds keep_absent = std::chrono::seconds(10);
-    std::size_t max_kept = 65536;                         // answers; the oldest go first
+    std::size_t max_kept = 65536;                         // answers; then the cache starts anew
 };
 
 // Calls may come from any strand or single-threaded loop, and answers arrive there. Lookups of the same uid share one

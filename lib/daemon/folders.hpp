@@ -11,9 +11,9 @@
 
 namespace jarvis::daemon {
 
-// Opens the folder (an O_PATH-free descriptor for openat), making it with exactly this mode if it is missing; missing
-// parents are made with mode 0755. It must be a folder and not a link, belong to this process's user, and not be writable
-// for group or others unless the mode asked for says so; a mode that is wider than asked for is narrowed to it.
+// Opens the folder (for openat and its kin), making it with exactly this mode if it is missing; missing parents are made
+// with mode 0755. It must be a folder and not a link, belong to this process's user, and not be writable for group or
+// others unless the mode says so, since then anything in it may be anybody's. Other rights beyond the mode are taken away.
 Result<Fd> open_private_folder(const std::string& path, mode_t mode = 0700);
 // The same, when only its being there is wanted.
 Result<void> make_private_folder(const std::string& path, mode_t mode = 0700);

@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -48,12 +49,12 @@ struct LogField {
 using LogFields = std::initializer_list<LogField>;
 
 class Log {
-    LogLevel level_ = LogLevel::info; // set before threads start, and by reload
+    std::atomic<LogLevel> level_ = LogLevel::info;
 
     friend Result<void> open_log(const LogOptions&);
 
 public:
-    bool enabled(LogLevel level) const { return level >= level_; }
+    bool enabled(LogLevel level) const { return level >= level_.load(std::memory_order_relaxed); }
     void write(LogLevel level, LogFields fields, std::string_view message);
 
     template <class... Args>

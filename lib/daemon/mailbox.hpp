@@ -37,7 +37,7 @@ class Mailbox {
 
 public:
     // `wake` is called, on the pushing thread, when the mailbox stops being empty and when it closes: a consumer that is a
-    // strand posts its take() there. It must not call the mailbox.
+    // strand posts itself there, and takes until a batch is empty. It must not call the mailbox.
     explicit Mailbox(std::size_t bound, std::function<void()> wake = {}) : bound_(bound), wake_(std::move(wake)) {}
     Mailbox(const Mailbox&) = delete;
     Mailbox& operator=(const Mailbox&) = delete;
