@@ -164,13 +164,20 @@ build_programs() {
 }
 
 # The programs are copied, so that a build in a home folder serves other users, and a later build disturbs nothing that
-# runs. The new tree takes the place of the old one whole: what runs keeps its open files.
+# runs. (cmake --install would write its manifest into the build folder, which may be another user's.) The new tree takes
+# the place of the old one whole: what runs keeps its open files.
 install_programs() {
-    local new=$demo/software.new
+    local new=$demo/software.new page section
     rm -rf "$new" "$demo/software.old"
-    cmake --install "$build" --prefix "$new" >"$demo/log/install.log" 2>&1 9>&- ||
-        { tail -n 20 "$demo/log/install.log" >&2; die "cannot install from $build"; }
+    mkdir -p "$new/bin" "$new/lib/jarvis/plugins"
+    cp -P "$build"/bin/* "$new/bin/"
+    cp "$build"/lib/jarvis/plugins/*.so "$new/lib/jarvis/plugins/"
     [[ -e $new/bin/jq ]] || ln -s jqueue "$new/bin/jq"      # as JARVIS_INSTALL_JQ does: the folder is the demo's alone
+    for page in "$source_dir"/man/*.[158]; do
+        section=${page##*.}
+        mkdir -p "$new/share/man/man$section"
+        cp "$page" "$new/share/man/man$section/"
+    done
     if [[ -d $software ]] && diff -r --no-dereference "$software" "$new" >/dev/null 2>&1; then
         rm -rf "$new"
         return
@@ -185,19 +192,14 @@ install_programs() {
     rm -rf "$demo/software.old"
 }
 
-find_program() {
-    local found
-    found=$(find "$software" -name "$1" -type f -perm -u+x -print -quit)
-    [[ -n $found ]] || die "there is no $1 in $build: is that build complete?"
-    printf '%s\n' "$found"
-}
-
 if [[ -z $build ]]; then
     build_programs
 else
-    build=$(cd "$build" 2>/dev/null && pwd) || die "there is no folder $build"
-    [[ -x $build/bin/jctld ]] || die "$build has no bin/jctld: build there first, or leave --build-dir out"
+    build=$(cd "$build" 2>/dev/null && pwd) || die "there is no such build folder"
 fi
+for file in bin/jctld bin/jnoded bin/jshepherd bin/jsub bin/jqueue lib/jarvis/plugins/storage_sqlite.so; do
+    [[ -e $build/$file ]] || die "$build has no $file: is that build complete?"
+done
 
 # --- configuration ------------------------------------------------------------------------------------------------
 
@@ -205,9 +207,7 @@ toml() { printf '"%s"' "$(printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g')"; }
 shell() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
 
 write_config() {
-    local confinement=$1 new=$config.new plugins
-    plugins=$(dirname "$(find "$software" -name 'storage_sqlite.so' -print -quit)")
-    [[ -d $plugins ]] || die "there are no plugins in $build: is that build complete?"
+    local confinement=$1 new=$config.new
     cat >"$new" <<END
 # One node, this machine. Written by contrib/quickstart.sh, which writes it anew at each start. See jarvis.toml(5).
 
@@ -226,12 +226,12 @@ else
 fi)
 
 [plugins]
-directory = $(toml "$plugins")
+directory = $(toml "$software/lib/jarvis/plugins")
 
 [jnoded]
 run_dir = $(toml "$run/node")
 state_dir = $(toml "$demo/node")
-shepherd = $(toml "$(find_program jshepherd)")
+shepherd = $(toml "$software/bin/jshepherd")
 
 [[node]]
 names = $(toml "$node_name")
@@ -263,8 +263,7 @@ node_name=${node_name%%.*}
 [[ $node_name =~ ^[A-Za-z][A-Za-z0-9_-]*$ ]] || node_name=node1
 
 write_env() {
-    local bin new=$demo/env.sh.new
-    bin=$(dirname "$(find_program jsub)")
+    local bin=$software/bin new=$demo/env.sh.new
     cat >"$new" <<END
 # Sourced by a shell that wants to use this cluster:  . env.sh
 JARVIS_CONF=$(shell "$config")
@@ -288,7 +287,7 @@ start_daemon() {
         say "$name runs already"
         return
     fi
-    program=$(find_program "$name")
+    program=$software/bin/$name
     "$program" --config "$config" --check-config >"$demo/log/check.log" 2>&1 || { cat "$demo/log/check.log" >&2; die "$name refuses $config"; }
     # setsid: Ctrl-C in this terminal, or closing it, is not meant for the cluster.
     JARVIS_CONF=$config setsid "$program" --config "$config" </dev/null >>"$demo/log/$name.log" 2>&1 9>&- &

@@ -563,6 +563,26 @@ class TestCase(unittest.TestCase):
             self.assertIn(word.lower(), (result.err + result.out).lower(), f"\n{result}")
 
 
+class SharedCluster(TestCase):
+    """One cluster for all tests of a class, as self.c; settings are those of Cluster."""
+    settings = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.c = Cluster(**cls.settings)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.c.close()
+
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before and hasattr(self, "c"):
+            print(f"--- logs at the failure of {self.id()}\n{self.c.tails()}", file=sys.stderr)
+        return result
+
+
 def needs_root(test):
     return unittest.skipUnless(IS_ROOT, "needs root")(test)
 

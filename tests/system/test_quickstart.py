@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""contrib/quickstart.sh with what is built: as root and as an ordinary user, twice, in deep folders, and stopped."""
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+from jarvis_cluster import (BUILD, IS_ROOT, OTHER_USER, SLOWDOWN, SOURCE, USER, Cluster, TestCase, main, needs_root, processes_of,
+                            reachable)
+
+
+def as_user(name):
+    if name is None:
+        return {}
+    account = pwd.getpwnam(name)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+class Quickstart(TestCase):
+    def setUp(self):
+        self.base = pathlib.Path(tempfile.mkdtemp(prefix="jarvis-quickstart-"))
+        self.base.chmod(0o755)
+        self.addCleanup(self.clean)
+
+    def clean(self):
+        for pid in processes_of(str(self.base)):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.2)
+        mount = Cluster.cgroup_mount()
+        for config in self.base.rglob("jarvis.toml") if mount else []:
+            node = re.search(r'names = "([^"]*)"', config.read_text()).group(1)
+            for tree in pathlib.Path(mount).glob(f"**/jarvis_*_{node}"):
+                for folder, _, _ in os.walk(tree, topdown=False):
+                    try:
+                        os.rmdir(folder)
+                    except OSError:
+                        pass
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def folder(self, name, user=None):
+        path = self.base / name
+        path.mkdir(parents=True)
+        if user:
+            account = pwd.getpwnam(user)
+            os.chown(path, account.pw_uid, account.pw_gid)
+        return path
+
+    def quickstart(self, *arguments, user=None, cwd=None, code=0):
+        script = SOURCE / "contrib" / "quickstart.sh"
+        env = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(cwd or self.base), "LC_ALL": "C.UTF-8"}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
+            if name in os.environ:
+                env[name] = os.environ[name]
+        done = subprocess.run([str(script), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, env=env, cwd=cwd or self.base, timeout=300 * SLOWDOWN,
+                              check=False, **as_user(user))
+        self.assertEqual(done.returncode, code, done.stdout)
+        return done.stdout
+
+    def shell(self, text, user=None, cwd=None):
+        """What somebody types into a fresh shell."""
+        done = subprocess.run(["sh", "-c", text], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              env={"PATH": "/usr/bin:/bin", "HOME": "/"}, cwd=cwd or "/tmp", timeout=120 * SLOWDOWN, check=False,
+                              **as_user(user))
+        return done.returncode, done.stdout
+
+    def whole_life(self, parent, user=None, name="jarvis-demo"):
+        demo = parent / name
+        said = self.quickstart("--build-dir", BUILD, "--dir", demo, user=user, cwd=parent)
+        self.assertIn("Hello from job 1 ", said)
+        self.assertIn(f". {name}/env.sh", said)
+        self.assertRegex(said, r"confinement of jobs here: (none|track|full)")
+        self.assertRegex(said, r"(?m)^stop it: .*--stop")
+        code, out = self.shell(f". '{demo}/env.sh' && jsub --wait -o '{parent}/again.txt' --wrap 'echo again' && jq -l && jacct", user)
+        self.assertEqual(code, 0, out)
+        self.assertEqual((parent / "again.txt").read_text(), "again\n")
+        # Twice is fine: the same cluster goes on, and the next id is a new one.
+        said = self.quickstart("--build-dir", BUILD, "--dir", demo, user=user, cwd=parent)
+        self.assertIn("Hello from job 3 ", said)
+        return demo
+
+    def stop(self, demo, parent, user=None):
+        self.quickstart("--stop", "--dir", demo, user=user, cwd=parent)
+        self.assertEqual(processes_of(str(demo)), {})
+        # What was known is known after the next start.
+        said = self.quickstart("--build-dir", BUILD, "--dir", demo, user=user, cwd=parent)
+        self.assertIn("Hello from job 4 ", said)
+        self.quickstart("--stop", "--dir", demo, user=user, cwd=parent)
+        self.assertEqual(processes_of(str(demo)), {})
+
+    def test_by_whoever_runs_the_tests(self):
+        parent = self.folder("here")
+        demo = self.whole_life(parent)
+        if IS_ROOT:
+            theirs = self.folder("theirs", OTHER_USER)
+            code, out = self.shell(f". '{demo}/env.sh' && jsub --wait -o '{theirs}/out.txt' --wrap 'id -un'", OTHER_USER, cwd=theirs)
+            self.assertEqual(code, 0, out)
+            self.assertEqual((theirs / "out.txt").read_text(), f"{OTHER_USER}\n")
+        self.stop(demo, parent)
+
+    @needs_root
+    @unittest.skipUnless(reachable(BUILD / "bin") and reachable(SOURCE / "contrib"), "the build is in a folder closed to other users")
+    def test_by_an_ordinary_user(self):
+        parent = self.folder("theirs", USER)
+        demo = self.whole_life(parent, USER)
+        self.stop(demo, parent, USER)
+
+    @unittest.skipUnless(reachable(BUILD / "bin") and reachable(SOURCE / "contrib"), "the build is in a folder closed to other users")
+    def test_folder_too_deep_for_a_socket_and_with_odd_names(self):
+        user = USER if IS_ROOT else None
+        parent = self.folder("a folder with blanks/" + "very-deep/" * 12 + "it's \"here\"", user)
+        demo = self.whole_life(parent, user)
+        self.stop(demo, parent, user)
+
+    @needs_root
+    def test_folder_that_others_cannot_reach_is_named(self):
+        closed = self.folder("closed")
+        closed.chmod(0o700)
+        said = self.quickstart("--build-dir", BUILD, "--dir", closed / "demo", cwd=closed)
+        self.assertIn(str(closed), said)
+        self.assertIn("--dir", said)
+        self.quickstart("--stop", "--dir", closed / "demo")
+
+    def test_wrong_use(self):
+        self.assertIn("--no-such", self.quickstart("--no-such", code=2))
+        self.quickstart("--stop", "--dir", self.base / "nothing-here", code=1)
+        self.quickstart("--build-dir", self.base, "--dir", self.base / "demo", code=1)
+        self.assertIn("--build-dir", self.quickstart("--help"))
+
+
+main()
