@@ -44,7 +44,7 @@ struct Change {
 };
 // What a change from old to fresh comes to, by key in the order of the file; equal configurations give nothing.
 std::vector<Change> config_diff(const Config& old_config, const Config& new_config);
-// One line for people: "controller.heartbeat: \"10s\" -> \"5s\" (jadmin reconfigure)".
+// One line for people: "controller.heartbeat: \"10s\" -> \"5s\" (needs jadmin reconfigure)".
 std::string to_string(const Change& change);
 
 // The effective configuration as TOML, defaults included; parse_config reads it back to an equal one.

@@ -1,0 +1,44 @@
+#include "config/config.hpp"
+
+#include <algorithm>
+
+namespace jarvis::config {
+
+std::string to_string(const Problem& problem)
+{
+    const auto& place = problem.place;
+    if (place.line == 0)
+        return fmt::format("{}: {}", place.file, problem.message);
+    return fmt::format("{}:{}:{}: {}", place.file, place.line, place.column, problem.message);
+}
+
+std::string Problems::text() const
+{
+    std::string lines;
+    for (const auto& problem : list)
+        lines += (lines.empty() ? "" : "\n") + to_string(problem);
+    return lines;
+}
+
+Error Problems::error() const { return {Errc::invalid, text()}; }
+
+const PluginSection* Config::plugin_section(std::string_view kind, std::string_view name) const
+{
+    auto found = std::ranges::find_if(plugins.sections,
+                                      [&](const PluginSection& s) { return s.kind == kind && s.name == name; });
+    return found == plugins.sections.end() ? nullptr : &*found;
+}
+
+const Partition* Config::partition(std::string_view name) const
+{
+    auto found = std::ranges::find(partitions, name, &Partition::name);
+    return found == partitions.end() ? nullptr : &*found;
+}
+
+const Partition* Config::default_partition() const
+{
+    auto found = std::ranges::find(partitions, true, &Partition::is_default);
+    return found == partitions.end() ? nullptr : &*found;
+}
+
+} // namespace jarvis::config

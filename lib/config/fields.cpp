@@ -1,0 +1,281 @@
+#include "config/fields.hpp"
+
+#include "config/values.hpp"
+
+#include "base/hostlist.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace jarvis::config {
+
+namespace {
+
+// What is wrong with a value that has the right type, or nothing.
+template <class T>
+using Check = std::string (*)(const T&);
+
+template <class Owner, class T>
+Field<Owner> make_field(Setting setting, std::function<T&(Owner&)> access, Check<T> check)
+{
+    auto value_of = [access](const Owner& owner) -> const T& { return access(const_cast<Owner&>(owner)); };
+    setting.type = type_name<T>();
+    setting.default_value = write(value_of(Owner{}));
+    auto reader = [access, check](const RawValue& raw, Owner& owner) {
+        T value = access(owner);
+        if (auto problem = read(raw, value); !problem.empty())
+            return problem;
+        if (check)
+            if (auto problem = check(value); !problem.empty())
+                return problem;
+        access(owner) = std::move(value);
+        return std::string();
+    };
+    return {std::move(setting), std::move(reader), [value_of](const Owner& owner) { return write(value_of(owner)); }};
+}
+
+// A member of a section of the owner.
+template <class Owner, class Section, class T>
+Field<Owner> field(std::string key, Section Owner::*section, T Section::*member, Needs needs, std::string unit,
+                   std::string text, Check<std::type_identity_t<T>> check = nullptr)
+{
+    return make_field<Owner, T>({std::move(key), {}, {}, std::move(unit), std::move(text), needs},
+                                [=](Owner& owner) -> T& { return owner.*section.*member; }, check);
+}
+
+// A member of the owner itself.
+template <class Owner, class T>
+Field<Owner> field(std::string key, T Owner::*member, Needs needs, std::string unit, std::string text,
+                   Check<std::type_identity_t<T>> check = nullptr)
+{
+    return make_field<Owner, T>({std::move(key), {}, {}, std::move(unit), std::move(text), needs},
+                                [=](Owner& owner) -> T& { return owner.*member; }, check);
+}
+
+std::string absolute_path(const std::string& path)
+{
+    return path.starts_with('/') ? "" : fmt::format("expected an absolute path, found \"{}\"", path);
+}
+
+std::string absolute_path_or_empty(const std::string& path) { return path.empty() ? "" : absolute_path(path); }
+
+std::string cgroup_choice(const std::string& choice)
+{
+    if (choice == "auto" || choice == "none" || choice.starts_with('/'))
+        return "";
+    return fmt::format("expected \"auto\", \"none\" or an absolute path, found \"{}\"", choice);
+}
+
+// The cluster's name stands in the names of folders and cgroups.
+constexpr std::size_t longest_name = 32;
+
+std::string short_name(const std::string& name)
+{
+    auto allowed = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; };
+    if (!name.empty() && name.size() <= longest_name && std::isalnum(static_cast<unsigned char>(name[0])) &&
+        std::ranges::all_of(name, allowed))
+        return "";
+    return fmt::format("expected a name of at most {} letters, digits, \"-\" and \"_\" that begins with a letter or digit, "
+                       "found \"{}\"",
+                       longest_name, name);
+}
+
+std::string plugin_name(const std::string& name)
+{
+    auto allowed = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+    return !name.empty() && std::ranges::all_of(name, allowed)
+               ? ""
+               : fmt::format("expected the name of a plugin (a-z, 0-9 and _), found \"{}\"", name);
+}
+
+std::string host_name_or_empty(const std::string& name)
+{
+    return name.empty() || is_host_name(name) ? "" : fmt::format("\"{}\" is not the name of a node", name);
+}
+
+// Below a tenth of a second a node does nothing but heartbeats; above an hour nobody would notice that it is gone.
+std::string heartbeat_range(const Duration& value)
+{
+    using namespace std::chrono_literals;
+    return value >= 100ms && value <= 1h ? "" : "is out of range; it goes from 100ms to 1h";
+}
+
+// A frame's length has four bytes, and a reader holds a message whole in memory.
+std::string message_range(const MemorySize& value)
+{
+    return value >= mebibytes(1) && value <= mebibytes(1024) ? "" : "is out of range; it goes from 1M to 1G";
+}
+
+std::string part_range(const MemorySize& value)
+{
+    return value.bytes >= 1024 && value <= mebibytes(1024) ? "" : "is out of range; it goes from 1K to 1G";
+}
+
+std::string not_empty_names(const std::vector<std::string>& names)
+{
+    return std::ranges::any_of(names, &std::string::empty) ? "an empty name" : "";
+}
+
+std::string positive(const std::optional<Duration>& limit)
+{
+    return limit && *limit <= Duration{} ? "a limit of no time lets no job run" : "";
+}
+
+std::string positive_memory(const std::optional<MemorySize>& size)
+{
+    return size && size->bytes == 0 ? "no memory at all lets no job run; leave it empty for the default" : "";
+}
+
+// No machine has so many; a larger number is a typing mistake.
+std::string core_range(const std::uint32_t& cores)
+{
+    return cores <= 65536 ? "" : "is out of range; it goes from 0 to 65536";
+}
+
+Fields<Config> make_config_fields()
+{
+    using enum Needs;
+    using C = Config;
+    return {
+        field("cluster.name", &C::cluster, &Cluster::name, new_cluster, "",
+              "The cluster's name, in folder and cgroup names and in messages.", short_name),
+        field("cluster.first_job_id", &C::cluster, &Cluster::first_job_id, new_cluster, "",
+              "The number of the first job. Another cluster's numbers can be continued with it."),
+
+        field("controller.state_dir", &C::controller, &Controller::state_dir, restart_jctld, "",
+              "The folder with the controller's durable state, on a local disk.", absolute_path),
+        field("controller.socket", &C::controller, &Controller::socket, restart_daemons, "",
+              "The controller's UNIX socket, for commands and node daemons.", absolute_path),
+        field("controller.storage", &C::controller, &Controller::storage, restart_jctld, "",
+              "The storage plugin, which keeps the state.", plugin_name),
+        field("controller.policy", &C::controller, &Controller::policy, restart_jctld, "",
+              "The policy plugin, which says what is more urgent.", plugin_name),
+        field("controller.auth", &C::controller, &Controller::auth, restart_jctld, "",
+              "The auth plugin, which says who is asking.", plugin_name),
+        field("controller.keep_ended", &C::controller, &Controller::keep_ended, reload, "",
+              "How long the controller itself knows a job that has ended; after that it is in the history alone."),
+        field("controller.heartbeat", &C::controller, &Controller::heartbeat, reload, "",
+              "How often a node daemon reports. A node that was silent for three times as long is unreachable.",
+              heartbeat_range),
+        field("controller.kill_grace", &C::controller, &Controller::kill_grace, reload, "",
+              "The time between SIGTERM and SIGKILL for a job that is ended."),
+
+        field("limits.script_size", &C::limits, &Limits::script_size, reload, "", "The largest script of a job.", part_range),
+        field("limits.environment_size", &C::limits, &Limits::environment_size, reload, "",
+              "The largest environment of a job.", part_range),
+        field("limits.arguments_size", &C::limits, &Limits::arguments_size, reload, "",
+              "The most that a script's arguments may come to.", part_range),
+        field("limits.message_size", &C::limits, &Limits::message_size, restart_daemons, "",
+              "The largest message on any connection. It must hold a script, an environment and arguments of the largest sizes.",
+              message_range),
+        field("limits.pending_jobs", &C::limits, &Limits::pending_jobs, reload, "jobs",
+              "How many jobs may wait in the whole cluster; 0 is no limit."),
+
+        field("security.admins", &C::security, &Security::admins, reload, "", "Users who may do everything.", not_empty_names),
+        field("security.operators", &C::security, &Security::operators, reload, "",
+              "Users who may act on everybody's jobs and on nodes.", not_empty_names),
+        field("security.admin_groups", &C::security, &Security::admin_groups, reload, "",
+              "Groups whose members may do everything.", not_empty_names),
+        field("security.operator_groups", &C::security, &Security::operator_groups, reload, "",
+              "Groups whose members are operators.", not_empty_names),
+        field("security.allow_root_jobs", &C::security, &Security::allow_root_jobs, reload, "",
+              "Whether root may run jobs."),
+        field("security.personal", &C::security, &Security::personal, restart_daemons, "",
+              "A personal cluster: the daemons run as an ordinary user, who is its admin and whose jobs alone they run."),
+
+        field("log.level", &C::log, &Log::level, restart_daemons, "",
+              "What is logged: \"trace\", \"debug\", \"info\", \"warning\" or \"error\" and what is above it."),
+        field("log.format", &C::log, &Log::format, restart_daemons, "", "\"text\", or \"json\" with one object in each line."),
+        field("log.file", &C::log, &Log::file, restart_daemons, "",
+              "The file that the daemons log to, opened again at SIGHUP; empty for standard error. --log-file of a daemon wins.",
+              absolute_path_or_empty),
+
+        field("plugins.directory", &C::plugins, &Plugins::directory, restart_daemons, "",
+              "The folder with the plugins; empty for the one that was installed with the programs.", absolute_path_or_empty),
+
+        field("jnoded.name", &C::jnoded, &NodeDaemon::name, restart_jnoded, "",
+              "The name of the node that this machine is; empty for its host name up to the first dot.", host_name_or_empty),
+        field("jnoded.run_dir", &C::jnoded, &NodeDaemon::run_dir, restart_jnoded, "",
+              "The node's run-time folder, which must not outlive a reboot; empty for jarvis_CLUSTER_NODE on the first tmpfs of "
+              "$XDG_RUNTIME_DIR (not for root), /run and /dev/shm.",
+              absolute_path_or_empty),
+        field("jnoded.state_dir", &C::jnoded, &NodeDaemon::state_dir, restart_jnoded, "",
+              "A folder on disk, for the run-time folder where no tmpfs is writable.", absolute_path),
+        field("jnoded.tmp_dir", &C::jnoded, &NodeDaemon::tmp_dir, restart_jnoded, "",
+              "The folder in which each job gets a temporary folder of its own (JARVIS_TMPDIR).", absolute_path),
+        field("jnoded.cgroup", &C::jnoded, &NodeDaemon::cgroup, restart_jnoded, "",
+              "Where in a cgroup2 mount the node makes its tree: \"auto\", \"none\", or an absolute path.", cgroup_choice),
+        field("jnoded.shepherd", &C::jnoded, &NodeDaemon::shepherd, restart_jnoded, "",
+              "The launcher's program; empty for jshepherd as installed.", absolute_path_or_empty),
+        field("jnoded.runtime", &C::jnoded, &NodeDaemon::runtime, restart_jnoded, "",
+              "The runtime plugin, which starts a job's processes.", plugin_name),
+        field("jnoded.boot_id_file", &C::jnoded, &NodeDaemon::boot_id_file, restart_jnoded, "",
+              "The file whose content changes with every boot. Another one serves tests.", absolute_path),
+    };
+}
+
+} // namespace
+
+const Fields<Config>& config_fields()
+{
+    static const auto fields = make_config_fields();
+    return fields;
+}
+
+const Fields<NodeSection>& node_fields()
+{
+    static const Fields<NodeSection> fields{
+        field("node.names", &NodeSection::names, Needs::reload, "",
+              "The nodes that this section declares, as a host list such as \"n[001-128]\". Each node is declared once."),
+        field("node.cores", &NodeSection::node, &Node::cores, Needs::reload, "cores",
+              "How many cores are given to jobs; 0 for all that the node discovers.", core_range),
+        field("node.memory", &NodeSection::node, &Node::memory, Needs::reload, "",
+              "How much memory is given to jobs; empty for all that the node discovers.", positive_memory),
+    };
+    return fields;
+}
+
+const Fields<PartitionSection>& partition_fields()
+{
+    using P = Partition;
+    using S = PartitionSection;
+    static const Fields<S> fields{
+        field("partition.name", &S::partition, &P::name, Needs::reload, "", "The partition's name.", short_name),
+        field("partition.nodes", &S::nodes, Needs::reload, "", "Its nodes: a host list of declared nodes, or \"ALL\"."),
+        field("partition.default", &S::is_default, Needs::reload, "",
+              "Whether jobs that name no partition come here. Of several partitions one at most says true; a single partition "
+              "is the default unless it says false."),
+        field("partition.default_time", &S::partition, &P::default_time, Needs::reload, "",
+              "The time limit of jobs that name none; \"unlimited\" is possible. Cut to max_time when only that is given.",
+              positive),
+        field("partition.max_time", &S::partition, &P::max_time, Needs::reload, "",
+              "The longest time limit that a job may ask for; \"unlimited\" or empty for no bound.", positive),
+        field("partition.state", &S::partition, &P::state, Needs::reload, "",
+              "\"up\", or \"down\": jobs are taken and none is started."),
+        field("partition.confinement", &S::partition, &P::confinement, Needs::reload, "",
+              "What its nodes must be able to enforce: \"full\", \"track\" (follow, freeze and kill only) or \"none\". A node "
+              "below that is not used."),
+        field("partition.default_memory_per_cpu", &S::partition, &P::default_memory_per_cpu, Needs::reload, "",
+              "The memory for each core of jobs that name none; empty for an equal share of the node's memory.",
+              positive_memory),
+    };
+    return fields;
+}
+
+bool is_plain_section(std::string_view name)
+{
+    return std::ranges::any_of(config_fields(), [&](const Field<Config>& f) {
+        return f.setting.key.size() > name.size() && f.setting.key.starts_with(name) && f.setting.key[name.size()] == '.';
+    });
+}
+
+std::span<const std::string_view> resource_limit_names()
+{
+    static constexpr std::array<std::string_view, 15> names{
+        "as",    "core", "cpu",    "data",     "fsize",  "locks", "memlock",   "msgqueue",
+        "nice",  "nofile", "nproc", "rss",     "rtprio", "sigpending", "stack"};
+    return names;
+}
+
+} // namespace jarvis::config
