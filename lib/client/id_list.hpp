@@ -1,0 +1,26 @@
+// Job ids as people type them: "7,9-12".
+#pragma once
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace jarvis::client {
+
+// More ids than this in one list are a typing mistake ("1-99999999").
+constexpr std::size_t max_listed_ids = 100'000;
+
+// Ascending, each once.
+Result<std::vector<JobId>> parse_id_list(std::string_view text);
+// Of several lists: jcancel 7 9-12.
+Result<std::vector<JobId>> parse_id_lists(std::span<const std::string> texts);
+
+// Split at commas; empty parts are refused. `what` names one part in the message ("state").
+Result<std::vector<std::string>> split_list(std::string_view text, std::string_view what);
+Result<std::vector<std::string>> split_lists(std::span<const std::string> texts, std::string_view what);
+
+} // namespace jarvis::client

@@ -1,0 +1,23 @@
+// Long listings: one thing at a time, a line for each of its properties.
+#pragma once
+
+#include "base/time.hpp"
+#include "client.pb.h"
+#include "client/terminal.hpp"
+
+#include <string>
+
+namespace jarvis::client {
+
+// jq -l
+std::string job_listing(const wire::JobDetail& job, WallTime now, const Style& style);
+
+// jnodes -l
+std::string node_listing(const wire::NodeView& node, const Style& style);
+
+// "cores 0-3; memory 4G of NUMA node 0, 2G of NUMA node 1"
+std::string placement_text(const wire::JobNode& node);
+// "memory is counted, not enforced yet (track: freeze,kill)", or "enforced: cpuset,memory,... (full)".
+std::string confinement_text(const wire::JobNode& node);
+
+} // namespace jarvis::client

@@ -1,0 +1,102 @@
+#include "client/session.hpp"
+
+#include "client/find_socket.hpp"
+#include "wire/convert.hpp"
+
+namespace jarvis::client {
+
+namespace {
+
+constexpr std::chrono::seconds connect_limit{10};
+
+wire::Deadline deadline_for(std::chrono::milliseconds limit)
+{
+    return limit == std::chrono::milliseconds::max() ? wire::no_deadline : wire::deadline_in(limit);
+}
+
+} // namespace
+
+Result<Session> Session::open(std::string_view program)
+{
+    const auto path = controller_socket();
+    if (!path)
+        return fail(Errc::unavailable, "cannot find the controller: {}", path.error().message);
+    auto connection = wire::BlockingConnection::connect(*path, connect_limit);
+    if (!connection)
+        return fail(connection.error(), "no answer from the controller");
+    const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    const auto hello = connection->exchange_hello(wire::make_hello(wire::Hello::CLIENT, program, now), {},
+                                                  wire::deadline_in(connect_limit));
+    if (!hello)
+        return std::unexpected(hello.error());
+    return Session(std::move(*connection));
+}
+
+Result<wire::Reply> Session::ask(wire::Request request, std::chrono::milliseconds limit)
+{
+    request.set_tag(next_tag_++);
+    const auto deadline = deadline_for(limit);
+    if (auto sent = connection_.send(request, deadline); !sent)
+        return std::unexpected(sent.error());
+    while (true) {
+        auto reply = connection_.receive<wire::Reply>(deadline);
+        if (!reply)
+            return reply;
+        if (reply->tag() != request.tag() && reply->tag() != 0)
+            continue; // of a request that nobody waits for any more
+        if (reply->has_error())
+            return std::unexpected(wire::from_message(reply->error()));
+        return reply;
+    }
+}
+
+Result<void> Session::ask(wire::Request request, const std::function<void(wire::Reply&&)>& take)
+{
+    auto reply = ask(request);
+    while (true) {
+        if (!reply)
+            return std::unexpected(reply.error());
+        if (reply->has_error())
+            return std::unexpected(wire::from_message(reply->error()));
+        const bool more = reply->more();
+        take(std::move(*reply));
+        if (!more)
+            return {};
+        reply = connection_.receive<wire::Reply>(wire::deadline_in(answer_limit));
+    }
+}
+
+Result<wire::Reply> ask_once(std::string_view program, wire::Request request)
+{
+    auto session = Session::open(program);
+    if (!session)
+        return std::unexpected(session.error());
+    return session->ask(std::move(request));
+}
+
+Result<Jobs> ask_jobs(Session& session, wire::Request request)
+{
+    Jobs jobs;
+    auto done = session.ask(std::move(request), [&](wire::Reply&& reply) {
+        jobs.sequence = reply.sequence();
+        auto* list = reply.mutable_jobs();
+        for (auto& summary : *list->mutable_summaries())
+            jobs.summaries.push_back(std::move(summary));
+        for (auto& detail : *list->mutable_details())
+            jobs.details.push_back(std::move(detail));
+        jobs.unknown_ids.insert(jobs.unknown_ids.end(), list->unknown_ids().begin(), list->unknown_ids().end());
+    });
+    if (!done)
+        return std::unexpected(done.error());
+    return jobs;
+}
+
+Result<Jobs> ask_jobs(std::string_view program, wire::Request request)
+{
+    auto session = Session::open(program);
+    if (!session)
+        return std::unexpected(session.error());
+    return ask_jobs(*session, std::move(request));
+}
+
+} // namespace jarvis::client

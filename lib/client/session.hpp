@@ -1,0 +1,50 @@
+// One connection to the controller: connect, hello, ask.
+#pragma once
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "client.pb.h"
+#include "wire/blocking.hpp"
+
+#include <chrono>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+namespace jarvis::client {
+
+// A controller that says nothing for so long cannot answer now.
+constexpr std::chrono::seconds answer_limit{30};
+
+// A failure has the code of the controller's error, or `unavailable` when there was no answer; after the latter the
+// session is of no more use.
+class Session {
+    wire::BlockingConnection connection_;
+    std::uint64_t next_tag_ = 1;
+
+    explicit Session(wire::BlockingConnection connection) : connection_(std::move(connection)) {}
+
+public:
+    // `program` is what the controller's log calls us ("jsub").
+    static Result<Session> open(std::string_view program);
+
+    // The only reply to a request; `limit` may be wire::no_deadline's stand-in, std::chrono::milliseconds::max().
+    Result<wire::Reply> ask(wire::Request request, std::chrono::milliseconds limit = answer_limit);
+    // Each reply of a stream, in order.
+    Result<void> ask(wire::Request request, const std::function<void(wire::Reply&&)>& take);
+};
+
+// Opens a session and asks one thing.
+Result<wire::Reply> ask_once(std::string_view program, wire::Request request);
+
+// All parts of a list put together.
+struct Jobs {
+    std::vector<wire::JobSummary> summaries;
+    std::vector<wire::JobDetail> details;
+    std::vector<std::uint64_t> unknown_ids;
+    std::uint64_t sequence = 0;
+};
+Result<Jobs> ask_jobs(Session& session, wire::Request request);
+Result<Jobs> ask_jobs(std::string_view program, wire::Request request);
+
+} // namespace jarvis::client

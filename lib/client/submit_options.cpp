@@ -1,0 +1,378 @@
+#include "client/submit_options.hpp"
+
+#include "base/escape.hpp"
+#include "base/nearest.hpp"
+#include "base/units.hpp"
+#include "client/directives.hpp"
+#include "client/id_list.hpp"
+#include "model/output_pattern.hpp"
+#include "wire/limits.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+
+namespace jarvis::client {
+
+namespace {
+
+std::string upper(std::string_view text)
+{
+    std::string result;
+    for (unsigned char c : text)
+        result += static_cast<char>(std::toupper(c));
+    return result;
+}
+
+Result<std::int64_t> parse_number(const std::string& text, std::int64_t least, std::int64_t most)
+{
+    std::int64_t value = 0;
+    const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
+    const auto [end, error] = std::from_chars(begin, text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
+        return fail(Errc::invalid, "expected a number from {} to {}, found \"{}\"", least, most, escape_for_terminal(text));
+    return value;
+}
+
+// Takes the value of a parser into a place.
+template <class T, class Place>
+Result<void> store(Result<T> value, Place& place)
+{
+    if (!value)
+        return std::unexpected(value.error());
+    place = std::move(*value);
+    return {};
+}
+
+Result<void> store_memory(const std::string& text, std::optional<MemorySize>& place)
+{
+    auto size = parse_memory_size(text);
+    if (size && size->bytes == 0)
+        return fail(Errc::invalid, "expected a size above 0, found \"{}\"", escape_for_terminal(text));
+    return store(std::move(size), place);
+}
+
+Result<void> store_pattern(const std::string& text, std::string& place)
+{
+    if (text.empty())
+        return fail(Errc::invalid, "the path is empty");
+    if (auto good = check_output_pattern(text); !good)
+        return good;
+    place = text;
+    return {};
+}
+
+Result<void> store_name(const std::string& text, std::string& place)
+{
+    if (text.empty())
+        return fail(Errc::invalid, "the name is empty");
+    place = text;
+    return {};
+}
+
+// --- one function for each option that needs more than a line ---
+
+Result<void> set_time(SubmitOptions& options, const std::string& text, WallTime)
+{
+    const auto limit = parse_time_limit(text);
+    if (!limit)
+        return std::unexpected(limit.error());
+    if (*limit == Duration{})
+        return fail(Errc::invalid, "a time limit must be above 0; without any it is \"unlimited\"");
+    // Absent means the partition's default, so "unlimited" is asked for as the longest duration there is.
+    options.submitted.request.time_limit = limit->value_or(max_duration);
+    return {};
+}
+
+Result<void> set_open_mode(SubmitOptions& options, const std::string& text, WallTime)
+{
+    if (text == "append" || text == "a")
+        options.submitted.request.open_mode = OpenMode::append;
+    else if (text == "truncate" || text == "t")
+        options.submitted.request.open_mode = OpenMode::truncate;
+    else
+        return fail(Errc::invalid, "expected append or truncate, found \"{}\"", escape_for_terminal(text));
+    return {};
+}
+
+// [B:]SIG[@SECONDS]
+Result<void> set_signal(SubmitOptions& options, const std::string& text, WallTime)
+{
+    constexpr std::int64_t default_seconds = 60, most_seconds = 7 * 24 * 3600;
+    std::string_view rest(text);
+    WarningSignal warning;
+    warning.batch_only = rest.starts_with("B:");
+    if (warning.batch_only)
+        rest.remove_prefix(2);
+    const auto at = rest.find('@');
+    const auto signal = parse_signal(rest.substr(0, at));
+    if (!signal)
+        return std::unexpected(signal.error());
+    warning.signal = *signal;
+    warning.before = std::chrono::seconds(default_seconds);
+    if (at != std::string_view::npos) {
+        const auto seconds = parse_number(std::string(rest.substr(at + 1)), 1, most_seconds);
+        if (!seconds)
+            return fail(seconds.error(), "seconds after @");
+        warning.before = std::chrono::seconds(*seconds);
+    }
+    options.submitted.request.warning = warning;
+    return {};
+}
+
+Result<void> set_mail_type(SubmitOptions& options, const std::string& text, WallTime)
+{
+    constexpr std::array<std::string_view, 6> known{"NONE", "ALL", "BEGIN", "END", "FAIL", "REQUEUE"};
+    const auto parts = split_list(text, "mail type");
+    if (!parts)
+        return std::unexpected(parts.error());
+    std::string types;
+    for (const auto& part : *parts) {
+        const auto type = upper(part);
+        if (std::find(known.begin(), known.end(), type) == known.end())
+            return fail(Errc::invalid, "unknown mail type \"{}\"{}; known are {}", escape_for_terminal(part), did_you_mean(type, known),
+                        fmt::join(known, " "));
+        types += (types.empty() ? "" : ",") + type;
+    }
+    options.submitted.request.mail_type = types;
+    return {};
+}
+
+Result<void> set_count(std::uint32_t& place, const std::string& text, std::uint32_t most)
+{
+    const auto number = parse_number(text, 1, most);
+    if (!number)
+        return std::unexpected(number.error());
+    place = static_cast<std::uint32_t>(*number);
+    return {};
+}
+
+using Options = SubmitOptions&;
+using Text = const std::string&;
+
+const SubmitOption table[] = {
+    {{'J', "job-name", "NAME", "name of the job (default: the script's file name)"}, false,
+     [](Options o, Text text, WallTime) { return store_name(text, o.submitted.request.name); }},
+    {{'p', "partition", "NAME", "partition to run in (default: the cluster's default partition)"}, false,
+     [](Options o, Text text, WallTime) { return store_name(text, o.submitted.request.partition); }},
+    {{'n', "ntasks", "N", "number of tasks (default: 1)"}, false,
+     [](Options o, Text text, WallTime) { return set_count(o.submitted.request.resources.tasks, text, wire::limits::tasks); }},
+    {{'c', "cpus-per-task", "N", "cores for each task, with all their hardware threads (default: 1)"}, false,
+     [](Options o, Text text, WallTime) {
+         return set_count(o.submitted.request.resources.cpus_per_task, text, wire::limits::cpus_per_task);
+     }},
+    {{0, "mem", "SIZE", "memory on each node: 512M, 4G; a plain number is MiB"}, false,
+     [](Options o, Text text, WallTime) {
+         o.submitted.request.resources.memory_per_cpu.reset();
+         return store_memory(text, o.submitted.request.resources.memory_per_node);
+     }},
+    {{0, "mem-per-cpu", "SIZE", "memory for each core, instead of --mem"}, false,
+     [](Options o, Text text, WallTime) {
+         o.submitted.request.resources.memory_per_node.reset();
+         return store_memory(text, o.submitted.request.resources.memory_per_cpu);
+     }},
+    {{'t', "time", "TIME", "time limit: 30m, 2h, 1d, HH:MM:SS, D-HH:MM; a plain number is minutes; \"unlimited\""}, false, set_time},
+    {{'o', "output", "PATTERN", "file for standard output (default: jarvis-%j.out); %j job id, %x job name, %u user, %A array job "
+                                "id, %a array index, %N first node, %% a percent sign"}, false,
+     [](Options o, Text text, WallTime) { return store_pattern(text, o.submitted.request.output); }},
+    {{'e', "error", "PATTERN", "file for standard error (default: with standard output)"}, false,
+     [](Options o, Text text, WallTime) { return store_pattern(text, o.submitted.request.error); }},
+    {{'i', "input", "PATTERN", "file for standard input (default: /dev/null)"}, false,
+     [](Options o, Text text, WallTime) { return store_pattern(text, o.submitted.request.input); }},
+    {{0, "open-mode", "MODE", "append or truncate the output files (default: truncate at the first start, append after a requeue)"},
+     false, set_open_mode},
+    {{'D', "chdir", "FOLDER", "folder to run in (default: the one that the job is submitted from)"}, false,
+     [](Options o, Text text, WallTime) { return store_name(text, o.chdir); }},
+    {{0, "export", "LIST", "variables that the job gets: ALL (default), NONE, or NAME[=VALUE],...; ALL can be one of a list"}, false,
+     [](Options o, Text text, WallTime) { return store(parse_export(text), o.exported); }},
+    {{0, "propagate", "LIST", "resource limits taken from here: ALL, NONE (default), or names such as NOFILE,STACK"}, false,
+     [](Options o, Text text, WallTime) { return store(parse_propagate(text), o.propagated); }},
+    {{'H', "hold", "", "wait until jrelease lets the job go"}, false,
+     [](Options o, Text, WallTime) -> Result<void> { o.submitted.request.hold = true; return {}; }},
+    {{0, "begin", "TIME", "not before: 16:00, tomorrow, now+2h, 2026-11-21T08:00"}, false,
+     [](Options o, Text text, WallTime now) { return store(parse_wall_time(text, now), o.submitted.request.begin); }},
+    {{0, "nice", "N", "run later than others (N above 0), or sooner (below 0, operators only)"}, false,
+     [](Options o, Text text, WallTime) {
+         return store(parse_number(text, -wire::limits::nice, wire::limits::nice), o.submitted.request.nice);
+     }},
+    {{0, "exclusive", "", "whole nodes, shared with no other job"}, false,
+     [](Options o, Text, WallTime) -> Result<void> { o.submitted.request.resources.exclusive = true; return {}; }},
+    {{0, "requeue", "", "run again from the start when a node fails"}, false,
+     [](Options o, Text, WallTime) -> Result<void> { o.submitted.requeue = true; return {}; }},
+    {{0, "no-requeue", "", "end as NODE_FAIL when a node fails"}, false,
+     [](Options o, Text, WallTime) -> Result<void> { o.submitted.requeue = false; return {}; }},
+    {{0, "signal", "[B:]SIG[@SECONDS]", "signal to send so long before the time limit (default: 60); with B: to the script's own "
+                                        "process alone"}, false, set_signal},
+    {{0, "comment", "TEXT", "text that is kept with the job"}, false,
+     [](Options o, Text text, WallTime) -> Result<void> { o.submitted.request.comment = text; return {}; }},
+    {{0, "mail-type", "LIST", "what to send mail about: NONE, ALL, BEGIN, END, FAIL, REQUEUE (kept, and told to mail programs)"}, false,
+     set_mail_type},
+    {{0, "mail-user", "ADDRESS", "where to send mail"}, false,
+     [](Options o, Text text, WallTime) { return store_name(text, o.submitted.request.mail_user); }},
+    {{0, "wrap", "CMD", "run this command of /bin/sh instead of a script"}, true,
+     [](Options o, Text text, WallTime) -> Result<void> { o.wrap = text; return {}; }},
+    {{0, "wait", "", "wait for the job's end and return its exit code"}, true,
+     [](Options o, Text, WallTime) -> Result<void> { o.wait = true; return {}; }},
+    {{0, "test-only", "", "check the request, and say where it would run or what it would wait for; submit nothing"}, true,
+     [](Options o, Text, WallTime) -> Result<void> { o.test_only = true; return {}; }},
+    {{0, "json", "", "print JSON (schema jarvis.submit/1)"}, true,
+     [](Options o, Text, WallTime) -> Result<void> { o.json = true; return {}; }},
+};
+
+const SubmitOption& entry(const Option* option)
+{
+    return *std::find_if(std::begin(table), std::end(table), [&](const auto& one) { return one.option.name == option->name; });
+}
+
+// The switches of an environment variable that stands for a flag.
+Result<bool> parse_switch(const std::string& value)
+{
+    const auto word = upper(value);
+    if (word == "1" || word == "YES" || word == "TRUE" || word == "ON")
+        return true;
+    if (word.empty() || word == "0" || word == "NO" || word == "FALSE" || word == "OFF")
+        return false;
+    return fail(Errc::invalid, "expected yes or no, found \"{}\"", escape_for_terminal(value));
+}
+
+Result<void> check_together(const std::vector<GivenOption>& given)
+{
+    bool memory = false, memory_per_cpu = false;
+    for (const auto& option : given) {
+        memory |= option.option->name == "mem";
+        memory_per_cpu |= option.option->name == "mem-per-cpu";
+    }
+    if (memory && memory_per_cpu)
+        return fail(Errc::invalid, "--mem and --mem-per-cpu exclude each other");
+    return {};
+}
+
+Result<void> apply_one(SubmitOptions& options, const GivenOption& given, WallTime now)
+{
+    if (given.value.find('\0') != std::string::npos)
+        return fail(Errc::invalid, "the value has a NUL byte");
+    return entry(given.option).apply(options, given.value, now);
+}
+
+Result<void> apply_directives(SubmitOptions& options, std::string_view script, std::string_view name, WallTime now)
+{
+    const auto directives = parse_directives(script, name);
+    if (!directives)
+        return std::unexpected(directives.error());
+    std::vector<GivenOption> all;
+    for (const auto& directive : *directives) {
+        const auto place = fmt::format("{}:{}", escape_for_terminal(name), directive.line);
+        const auto parsed = parse_words(submit_option_list(), directive.words);
+        if (!parsed)
+            return fail(Errc::invalid, "{}: {}", place, parsed.error().message);
+        if (!parsed->words.empty())
+            return fail(Errc::invalid, "{}: expected an option, found \"{}\"", place, escape_for_terminal(parsed->words[0]));
+        for (const auto& given : parsed->options) {
+            if (entry(given.option).command_line_only)
+                return fail(Errc::invalid, "{}: --{} is for the command line only", place, given.option->name);
+            if (auto ok = apply_one(options, given, now); !ok)
+                return fail(ok.error(), "{}: --{}", place, given.option->name);
+            all.push_back(given);
+        }
+        if (auto ok = check_together(all); !ok)
+            return fail(ok.error(), "{}", place);
+    }
+    return {};
+}
+
+// JSUB_REQUEUE=no is --no-requeue; for the other flags "no" is as if the variable were not there.
+void apply_switch_off(SubmitOptions& options, const Option& option)
+{
+    if (option.name == "hold")
+        options.submitted.request.hold = false;
+    else if (option.name == "exclusive")
+        options.submitted.request.resources.exclusive = false;
+    else if (option.name == "requeue")
+        options.submitted.requeue = false;
+}
+
+Result<void> apply_variable(ReadSubmitOptions& read, const std::string& name, const std::string& value, WallTime now,
+                            std::vector<GivenOption>& given)
+{
+    std::vector<std::string> spelled;
+    for (const auto& option : submit_option_list()) {
+        if (entry(&option).command_line_only)
+            continue;
+        spelled.push_back(variable_name(option.name));
+        if (spelled.back() != name)
+            continue;
+        given.push_back({&option, value});
+        if (!option.value.empty())
+            return apply_one(read.options, given.back(), now);
+        const auto on = parse_switch(value);
+        if (!on)
+            return std::unexpected(on.error());
+        if (!*on)
+            apply_switch_off(read.options, option);
+        return *on ? apply_one(read.options, given.back(), now) : Result<void>();
+    }
+    const std::vector<std::string_view> known(spelled.begin(), spelled.end());
+    read.warnings.push_back(fmt::format("variable {} stands for no option and is ignored{}", escape_for_terminal(name),
+                                        did_you_mean(name, known)));
+    return {};
+}
+
+Result<void> apply_environment(ReadSubmitOptions& read, std::span<const std::string> environment, WallTime now)
+{
+    std::vector<GivenOption> given;
+    for (const auto& variable : environment) {
+        const auto equals = variable.find('=');
+        const auto name = variable.substr(0, equals);
+        if (!name.starts_with("JSUB_") || equals == std::string::npos)
+            continue;
+        if (auto ok = apply_variable(read, name, variable.substr(equals + 1), now, given); !ok)
+            return fail(ok.error(), "{}", escape_for_terminal(name));
+    }
+    if (auto ok = check_together(given); !ok)
+        return fail(ok.error(), "JSUB_MEM, JSUB_MEM_PER_CPU");
+    return {};
+}
+
+} // namespace
+
+std::span<const SubmitOption> submit_option_table() { return table; }
+
+std::span<const Option> submit_option_list()
+{
+    static const std::vector<Option> list = [] {
+        std::vector<Option> options;
+        for (const auto& option : submit_option_table())
+            options.push_back(option.option);
+        return options;
+    }();
+    return list;
+}
+
+std::string variable_name(std::string_view option)
+{
+    std::string name = "JSUB_" + upper(option);
+    for (char& c : name)
+        if (c == '-')
+            c = '_';
+    return name;
+}
+
+Result<ReadSubmitOptions> read_submit_options(std::string_view script, std::string_view script_name,
+                                              std::span<const std::string> environment, const CommandLine& line, WallTime now)
+{
+    ReadSubmitOptions read;
+    read.options.submitted.request.output = default_output_pattern;
+    if (auto ok = apply_directives(read.options, script, script_name, now); !ok)
+        return std::unexpected(ok.error());
+    if (auto ok = apply_environment(read, environment, now); !ok)
+        return std::unexpected(ok.error());
+    for (const auto& given : line.options)
+        if (auto ok = apply_one(read.options, given, now); !ok)
+            return fail(ok.error(), "--{}", given.option->name);
+    if (auto ok = check_together(line.options); !ok)
+        return std::unexpected(ok.error());
+    return read;
+}
+
+} // namespace jarvis::client
