@@ -190,7 +190,7 @@ Result<std::unique_ptr<Policy>> Policy::open(const Source& source)
         return fail(error.error(code), "policy plugin {}", policy->name());
     policy->state_ = state;
     const auto ask = policy->plugin_.table.queue_order;
-    if (const std::uint32_t order = ask ? ask(state) : JARVIS_ORDER_STRICT_FIFO; order != JARVIS_ORDER_STRICT_FIFO)
+    if (const std::uint32_t order = ask ? ask(state) : std::uint32_t{JARVIS_ORDER_STRICT_FIFO}; order != JARVIS_ORDER_STRICT_FIFO)
         return fail(Errc::invalid, "policy plugin {}: chooses queue order {}, which this Jarvis does not have", policy->name(), order);
     return policy;
 }
