@@ -1,0 +1,44 @@
+// The cgroup of one job: job_<id>, which holds limits and no process, with a leaf "tasks.0" below it for the script.
+// The layout is DESIGN D13.
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace jarvis::shepherd {
+
+class JobCgroup {
+    std::string path_;
+    Fd leaf_;
+
+    explicit JobCgroup(std::string path) : path_(std::move(path)) {}
+    bool remove_leaf() const;
+
+public:
+    // Makes the two directories. One that is there already is used (jnoded may have made it to set limits), but not a
+    // leaf in which processes live.
+    static Result<JobCgroup> make(const std::string& path);
+    // One that another shepherd made.
+    static JobCgroup existing(const std::string& path) { return JobCgroup(path); }
+
+    std::string leaf_path() const { return path_ + "/tasks.0"; }
+    int leaf() const { return leaf_.get(); } // for clone3(CLONE_INTO_CGROUP)
+
+    // Kills all that lives in it and waits until it is empty; processes that cannot die are waited for. In the usual case,
+    // when there is none, this is one rmdir of the leaf. Returns whether there was something to kill.
+    bool empty();
+    // What the kernel counted, where it does; after empty(), before remove().
+    std::optional<std::int64_t> memory_peak() const;
+    // Removes it with everything below. Fails when it stays busy for some seconds.
+    Result<void> remove();
+};
+
+// Sends SIGKILL to everything in it, at once and not waiting. False where that cannot be done: no such cgroup, or a kernel
+// before 5.14.
+bool kill_cgroup(const std::string& path);
+
+} // namespace jarvis::shepherd

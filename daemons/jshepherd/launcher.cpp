@@ -1,0 +1,462 @@
+#include "launcher.hpp"
+
+#include "job_cgroup.hpp"
+#include "job_folder.hpp"
+#include "log.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace jarvis::shepherd {
+namespace {
+
+constexpr int tick_ms = 10;
+constexpr std::chrono::seconds stop_limit{5};
+// Dead templates are replaced at once, but one that dies again and again not more often than this.
+constexpr std::chrono::seconds restart_pause{1};
+
+std::string file_of(const std::string& folder, const std::string& runtime)
+{
+    return folder + "/runtime_" + runtime + ".so";
+}
+
+wire::FromLauncher launched(const JobKey& key, pid_t pid)
+{
+    wire::FromLauncher message;
+    auto& body = *message.mutable_launched();
+    body.set_job_id(key.job);
+    body.set_incarnation(key.incarnation);
+    body.set_shepherd_pid(pid);
+    return message;
+}
+
+std::string cleaning_order(const wire::LaunchOrder& order)
+{
+    wire::ToLauncher message;
+    auto& cleaning = *message.mutable_launch();
+    cleaning.set_job_id(order.job_id());
+    cleaning.set_incarnation(order.incarnation());
+    cleaning.set_job_folder(order.job_folder());
+    cleaning.set_cgroup(order.cgroup());
+    cleaning.set_temporary_folder(order.temporary_folder());
+    auto& account = *cleaning.mutable_account();
+    account.set_uid(order.account().uid());
+    account.set_gid(order.account().gid());
+    *account.mutable_groups() = order.account().groups();
+    return message.SerializeAsString();
+}
+
+std::string describe_status(int status)
+{
+    return WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
+                               : fmt::format("exit code {}", WEXITSTATUS(status));
+}
+
+bool exited_with(int status, ShepherdExit code)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(code);
+}
+
+// systemd's readiness protocol (sd_notify(3)); without systemd nobody listens.
+void notify_ready()
+{
+    const char* path = std::getenv("NOTIFY_SOCKET");
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path == nullptr || std::string_view(path).size() >= sizeof address.sun_path)
+        return;
+    const std::string name(path);
+    name.copy(address.sun_path, name.size());
+    if (address.sun_path[0] == '@')
+        address.sun_path[0] = '\0';
+    const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ::sendto(socket.get(), "READY=1", 7, MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+             static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size()));
+    ::unsetenv("NOTIFY_SOCKET");
+}
+
+} // namespace
+
+Result<void> Launcher::start()
+{
+    if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+        return std::unexpected(system_error(errno, "cannot become subreaper"));
+    open_signals();
+    if (auto started = start_templates(); !started)
+        return started;
+    if (auto listening = node_.listen(options_.socket); !listening)
+        return listening;
+    notify_ready();
+    log_info("ready on {}, process {}", options_.socket, ::getpid());
+    return {};
+}
+
+void Launcher::open_signals()
+{
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD})
+        sigaddset(&wanted, number);
+    ::sigprocmask(SIG_BLOCK, &wanted, nullptr);
+    ::signal(SIGPIPE, SIG_IGN); // a log that goes to a pipe which nobody reads any more
+    ::signal(SIGCHLD, SIG_DFL); // ignored, it would reap for us
+    signals_ = Fd(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+Result<void> Launcher::start_templates()
+{
+    for (const auto& name : options_.runtimes) {
+        auto& runtime = runtimes_.emplace_back(
+            Runtime{TemplateLink(name, file_of(options_.plugins, name), options_.socket, options_.settings[name]), std::nullopt});
+        if (auto started = runtime.link.start(); !started)
+            return started;
+    }
+    return {};
+}
+
+void Launcher::run()
+{
+    while (!may_stop()) {
+        std::vector<pollfd> waits{{signals_.get(), POLLIN, 0}};
+        for (const Runtime& runtime : runtimes_)
+            if (runtime.link.alive())
+                waits.push_back({runtime.link.socket(),
+                                 static_cast<short>(runtime.link.wants_to_write() ? POLLIN | POLLOUT : POLLIN), 0});
+        node_.add_to(waits);
+        ::poll(waits.data(), waits.size(), needs_tick() ? tick_ms : -1);
+        // Templates first: an end is understood only when we know whose it is.
+        serve_templates(waits);
+        if (waits.front().revents)
+            on_signals();
+        node_.handle(waits, [this] { on_connected(); },
+                     [this](wire::ToLauncher message, std::string bytes) { on_message(std::move(message), std::move(bytes)); });
+        if (needs_tick())
+            tick();
+        for (Runtime& runtime : runtimes_)
+            if (runtime.link.alive() && !runtime.link.flush())
+                on_template_lost(runtime);
+        node_.flush();
+    }
+    log_info("stopped; {} shepherds stay with their jobs", shepherds_.size());
+}
+
+bool Launcher::may_stop() const
+{
+    return stopping_ && ((!answers_due() && !node_.has_output()) || Clock::now() >= stop_by_);
+}
+
+bool Launcher::answers_due() const
+{
+    return std::ranges::any_of(runtimes_, [](const Runtime& runtime) { return runtime.link.has_requests(); });
+}
+
+Launcher::Runtime* Launcher::find_runtime(const std::string& name)
+{
+    const auto found = std::ranges::find(runtimes_, name, [](const Runtime& runtime) { return runtime.link.runtime(); });
+    return found == runtimes_.end() ? nullptr : &*found;
+}
+
+// The node daemon.
+
+void Launcher::on_connected()
+{
+    log_info("the node daemon is connected");
+    for (const auto& message : std::exchange(untold_, {}))
+        tell(message);
+}
+
+void Launcher::on_message(wire::ToLauncher message, std::string bytes)
+{
+    switch (message.body_case()) {
+    case wire::ToLauncher::kLaunch:
+        return launch(message.launch(), std::move(bytes));
+    case wire::ToLauncher::kList:
+        return list_shepherds();
+    default: // of a newer node daemon
+        log_warning("a message of unknown kind was dropped");
+    }
+}
+
+void Launcher::launch(const wire::LaunchOrder& order, std::string bytes)
+{
+    const JobKey key{order.job_id(), order.incarnation()};
+    if (const auto known = shepherds_.find(key); known != shepherds_.end()) {
+        if (known->second.pid != 0) // asked again by a node daemon that did not hear the answer
+            tell(launched(key, known->second.pid));
+        return;
+    }
+    Runtime* runtime = find_runtime(order.runtime());
+    if (runtime == nullptr)
+        return reply_error(key, fmt::format("runtime {} is not loaded on this node", order.runtime()));
+    if (stopping_)
+        return reply_error(key, "the launcher is stopping");
+    if (::access(pid_file_path(order.job_folder()).c_str(), F_OK) == 0)
+        return reply_error(key, fmt::format("it was started before: {} exists", pid_file_path(order.job_folder())));
+    shepherds_.emplace(key, Shepherd{.runtime = order.runtime(), .cgroup = order.cgroup(), .cleaning = cleaning_order(order)});
+    runtime->link.add({key, RequestKind::launch, std::move(bytes), order.job_folder()});
+    if (!runtime->link.alive() && !runtime->uncertain)
+        restart(*runtime);
+}
+
+void Launcher::list_shepherds()
+{
+    wire::FromLauncher message;
+    auto& list = *message.mutable_list();
+    for (const auto& [key, shepherd] : shepherds_)
+        if (shepherd.pid != 0)
+            *list.add_shepherds() = launched(key, shepherd.pid).launched();
+    tell(message);
+}
+
+void Launcher::reply_error(const JobKey& key, const std::string& message)
+{
+    log_warning("job {}: {}", key.job, message);
+    auto answer = launched(key, 0);
+    answer.mutable_launched()->set_error(message);
+    tell(answer);
+}
+
+void Launcher::report_gone(const JobKey& key, int status)
+{
+    wire::FromLauncher message;
+    auto& gone = *message.mutable_gone();
+    gone.set_job_id(key.job);
+    gone.set_incarnation(key.incarnation);
+    gone.set_wait_status(status);
+    shepherds_.erase(key);
+    if (node_.connected())
+        tell(message);
+    else
+        untold_.push_back(std::move(message));
+}
+
+// Templates.
+
+void Launcher::serve_templates(const std::vector<pollfd>& waits)
+{
+    std::vector<Answer> answers;
+    for (Runtime& runtime : runtimes_) {
+        const auto wait = std::ranges::find(waits, runtime.link.socket(), &pollfd::fd);
+        if (!runtime.link.alive() || wait == waits.end() || !(wait->revents & (POLLIN | POLLHUP | POLLERR)))
+            continue;
+        answers.clear();
+        const bool alive = runtime.link.receive(answers);
+        for (const Answer& answer : answers)
+            on_answer(runtime, answer);
+        if (!alive)
+            on_template_lost(runtime);
+    }
+    if (!strays_.empty() && !answers_due())
+        strays_.clear();
+}
+
+void Launcher::on_answer(Runtime& runtime, const Answer& answer)
+{
+    const auto& [request, reply] = answer;
+    const auto found = shepherds_.find(request.key);
+    if (found == shepherds_.end())
+        return;
+    if (request.kind == RequestKind::clean) {
+        if (reply.pid <= 0) {
+            log_error("job {}: nothing was removed after its shepherd's death: {}", request.key.job,
+                      system_error(reply.value, "fork").message);
+            found->second.phase = Shepherd::Phase::cleaned;
+            return;
+        }
+        found->second.cleaner = reply.pid;
+        on_forked(request.key, reply.pid);
+        return;
+    }
+    if (reply.pid > 0) {
+        found->second.pid = reply.pid;
+        found->second.phase = Shepherd::Phase::running;
+        tell(launched(request.key, reply.pid));
+        on_forked(request.key, reply.pid);
+        return;
+    }
+    shepherds_.erase(found);
+    reply_error(request.key, system_error(reply.value, "template of runtime " + runtime.link.runtime() + ": cannot fork").message);
+}
+
+void Launcher::on_forked(const JobKey& key, pid_t pid)
+{
+    by_pid_[pid] = key;
+    if (const auto stray = strays_.extract(pid)) // it has ended already
+        on_ended(pid, stray.mapped());
+}
+
+void Launcher::on_template_lost(Runtime& runtime)
+{
+    log_error("the template of runtime {} has died; jobs that run are not touched", runtime.link.runtime());
+    if (const Request* at = runtime.link.lose())
+        runtime.uncertain = Uncertain{at->key, at->job_folder, Clock::now() + restart_pause};
+    if (!runtime.uncertain)
+        restart(runtime);
+}
+
+void Launcher::restart(Runtime& runtime)
+{
+    if (Clock::now() < runtime.link.started() + restart_pause) {
+        if (!runtime.link.problem().empty())
+            refuse_all(runtime);
+        return; // the next tick, or the next order
+    }
+    if (auto started = runtime.link.start(); !started) {
+        log_error("{}", started.error().message);
+        return refuse_all(runtime);
+    }
+    log_info("the template of runtime {} was started again", runtime.link.runtime());
+}
+
+void Launcher::refuse_all(Runtime& runtime)
+{
+    for (const Request& request : runtime.link.take_all()) {
+        const auto found = shepherds_.find(request.key);
+        if (found == shepherds_.end())
+            continue;
+        if (request.kind == RequestKind::clean) {
+            found->second.phase = Shepherd::Phase::cleaned;
+        } else {
+            shepherds_.erase(found);
+            reply_error(request.key, runtime.link.problem());
+        }
+    }
+}
+
+// Did the template make the shepherd (or cleaner) before it died? The shepherd's first act is its pid file; until that is there, any
+// child of ours that runs our program and that we do not know may be it.
+void Launcher::settle_uncertain(Runtime& runtime)
+{
+    const Uncertain& order = *runtime.uncertain;
+    const auto pid = read_shepherd_pid(order.job_folder);
+    const auto found = shepherds_.find(order.key);
+    const bool is_launch = found != shepherds_.end() && found->second.phase == Shepherd::Phase::ordered;
+    if (is_launch && pid)
+        return adopt(runtime, *pid);
+    const auto unknown = unknown_children(true);
+    if (!unknown.empty() && Clock::now() < order.until)
+        return;
+    for (const pid_t child : unknown)
+        ::kill(child, SIGKILL);
+    if (unknown.empty()) {
+        runtime.uncertain.reset();
+        restart(runtime);
+    }
+}
+
+void Launcher::adopt(Runtime& runtime, pid_t pid)
+{
+    const Answer answer{runtime.link.take_first(), Reply{pid, 0}};
+    runtime.uncertain.reset();
+    const bool ended = ::kill(pid, 0) != 0 && !strays_.contains(pid);
+    on_answer(runtime, answer);
+    if (ended)
+        on_ended(pid, 0); // its status is lost; its record says the rest
+    restart(runtime);
+}
+
+// Ends of processes.
+
+void Launcher::on_signals()
+{
+    signalfd_siginfo info;
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGHUP)
+            reopen_log();
+        if ((info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) && !stopping_) {
+            stopping_ = true;
+            stop_by_ = Clock::now() + stop_limit;
+            node_.stop_listening();
+        }
+    }
+    reap();
+}
+
+void Launcher::reap()
+{
+    for (int status = 0;;) {
+        const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+        if (pid <= 0)
+            return;
+        on_ended(pid, status);
+    }
+}
+
+void Launcher::on_ended(pid_t pid, int status)
+{
+    const auto known = by_pid_.find(pid);
+    if (known == by_pid_.end()) {
+        if (answers_due())
+            strays_[pid] = status; // else a template, which its socket tells of, or what some job left behind
+        return;
+    }
+    const JobKey key = known->second;
+    by_pid_.erase(known);
+    Shepherd& shepherd = shepherds_.at(key);
+    if (pid == shepherd.cleaner)
+        shepherd.phase = Shepherd::Phase::cleaned;
+    else
+        on_shepherd_ended(key, shepherd, status);
+}
+
+void Launcher::on_shepherd_ended(const JobKey& key, Shepherd& shepherd, int status)
+{
+    if (exited_with(status, ShepherdExit::done) || exited_with(status, ShepherdExit::no_record)
+        || exited_with(status, ShepherdExit::started_before))
+        return report_gone(key, status);
+    log_error("job {}: its shepherd {} died ({}); what is left of the job is killed", key.job, shepherd.pid,
+              describe_status(status));
+    shepherd.wait_status = status;
+    shepherd.phase = Shepherd::Phase::dead;
+    clean_after(key, shepherd);
+}
+
+// Without a cgroup the processes are our children since the shepherd's death, and tick() finds them. With one they are too, and
+// the kernel is quicker. Folder and cgroup are removed by a child of the template, since that may block.
+void Launcher::clean_after(const JobKey& key, Shepherd& shepherd)
+{
+    leftovers_ = true;
+    if (!shepherd.cgroup.empty())
+        kill_cgroup(shepherd.cgroup);
+    Runtime& runtime = *find_runtime(shepherd.runtime);
+    runtime.link.add({key, RequestKind::clean, shepherd.cleaning, {}});
+    if (!runtime.link.alive() && !runtime.uncertain)
+        restart(runtime);
+}
+
+// Only when nothing of the job is left: its cores are given to the next one then.
+void Launcher::report_cleaned()
+{
+    std::vector<std::pair<JobKey, int>> gone;
+    for (const auto& [key, shepherd] : shepherds_)
+        if (shepherd.phase == Shepherd::Phase::cleaned)
+            gone.emplace_back(key, shepherd.wait_status);
+    for (const auto& [key, status] : gone)
+        report_gone(key, status);
+}
+
+bool Launcher::needs_tick() const
+{
+    return leftovers_ || stopping_ || std::ranges::any_of(runtimes_, [](const Runtime& runtime) {
+               return runtime.uncertain || (!runtime.link.alive() && runtime.link.has_requests());
+           });
+}
+
+void Launcher::tick()
+{
+    for (Runtime& runtime : runtimes_)
+        if (runtime.uncertain)
+            settle_uncertain(runtime);
+        else if (!runtime.link.alive() && runtime.link.has_requests())
+            restart(runtime);
+    if (leftovers_)
+        kill_leftovers();
+}
+
+} // namespace jarvis::shepherd
