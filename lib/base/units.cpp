@@ -24,22 +24,16 @@ std::string upper(std::string_view text)
     return out;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// Takes the digits at the beginning of text off it. Nothing without a digit; numbers of more than 18 digits, which no
-// unit of ours could hold, are the largest one with 18.
+// Takes the digits at the beginning of text off it. Nothing without a digit; a number above INT64_MAX, which no unit of
+// ours could hold, is INT64_MAX.
 std::optional<std::int64_t> take_number(std::string_view& text)
 {
-    std::size_t length = 0;
-    while (length < text.size() && is_digit(text[length]))
-        ++length;
+    const auto length = std::min(text.find_first_not_of("0123456789"), text.size());
     if (length == 0)
         return std::nullopt;
-    std::int64_t value = 999'999'999'999'999'999;
-    auto digits = text.substr(0, length);
-    digits.remove_prefix(std::min(digits.find_first_not_of('0'), length - 1));
-    if (digits.size() <= 18)
-        std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    std::int64_t value = 0;
+    if (std::from_chars(text.data(), text.data() + length, value).ec != std::errc{})
+        value = INT64_MAX;
     text.remove_prefix(length);
     return value;
 }
@@ -95,7 +89,7 @@ Result<MemorySize> parse_memory_size(std::string_view text)
         return not_a_size(text);
     if (*unit == 0 && scale > 1)
         return fail(Errc::invalid, "\"{}\" is not a size: a byte has no parts", text);
-    __extension__ using Wide = __int128; // 10^18 times 2^60 fits
+    __extension__ using Wide = __int128; // 2^63 times 2^60 fits
     const Wide bytes = (Wide{*whole} << *unit) + (Wide{fraction} << *unit) / scale;
     if (bytes > max_memory_size.bytes)
         return fail(Errc::invalid, "the size \"{}\" is too large; the largest is {}", text,
