@@ -13,7 +13,11 @@ namespace jarvis::wire {
 
 using Deadline = std::chrono::steady_clock::time_point;
 constexpr Deadline no_deadline = Deadline::max();
-inline Deadline deadline_in(std::chrono::milliseconds limit) { return std::chrono::steady_clock::now() + limit; }
+// A limit beyond a year, such as milliseconds::max(), is none.
+inline Deadline deadline_in(std::chrono::milliseconds limit)
+{
+    return limit > std::chrono::hours(24 * 366) ? no_deadline : std::chrono::steady_clock::now() + limit;
+}
 
 // Every failure to reach, send or receive in time has the code `unavailable`; after one the connection is of no more use,
 // since it may be in the middle of a message. A frame over the limit or one that is no message is `corrupt`.
