@@ -1,5 +1,6 @@
 #include "daemon/log.hpp"
 
+#include "base/escape.hpp"
 #include "base/fd.hpp"
 
 #include <spdlog/logger.h>
@@ -130,39 +131,16 @@ std::string payload(LogFormat format, LogFields fields, std::string_view message
 {
     std::string text;
     if (format == LogFormat::json) {
-        text = "\"message\":" + json_string(escape_for_log(message));
+        text = "\"message\":" + json_string(escape_for_terminal(message));
         for (const auto& field : fields)
             text += fmt::format(",\"{}\":{}", field.key,
-                                field.number ? field.value : json_string(escape_for_log(field.value)));
+                                field.number ? field.value : json_string(escape_for_terminal(field.value)));
         return text;
     }
-    text = escape_for_log(message);
+    text = escape_for_terminal(message);
     for (const auto& field : fields)
-        text += fmt::format(" {}={}", field.key, escape_for_log(field.value));
+        text += fmt::format(" {}={}", field.key, escape_for_terminal(field.value));
     return text;
-}
-
-// The length of the well-formed UTF-8 sequence at the front (RFC 3629, section 4), or 0.
-std::size_t utf8_length(std::string_view text)
-{
-    auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-    auto follows = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
-    unsigned first = byte(0);
-    if (first < 0x80)
-        return 1;
-    if (first >= 0xc2 && first <= 0xdf)
-        return follows(1) ? 2 : 0;
-    if (first >= 0xe0 && first <= 0xef) {
-        bool overlong = first == 0xe0 && byte(1) < 0xa0;
-        bool surrogate = first == 0xed && byte(1) >= 0xa0;
-        return follows(1) && follows(2) && !overlong && !surrogate ? 3 : 0;
-    }
-    if (first >= 0xf0 && first <= 0xf4) {
-        bool overlong = first == 0xf0 && byte(1) < 0x90;
-        bool too_big = first == 0xf4 && byte(1) >= 0x90;
-        return follows(1) && follows(2) && follows(3) && !overlong && !too_big ? 4 : 0;
-    }
-    return 0;
 }
 
 } // namespace
@@ -184,30 +162,6 @@ Result<LogFormat> parse_log_format(std::string_view text)
     if (text == "json")
         return LogFormat::json;
     return fail(Errc::invalid, "unknown log format \"{}\"; it is text or json", text);
-}
-
-std::string escape_for_log(std::string_view text)
-{
-    std::string result;
-    result.reserve(text.size());
-    while (!text.empty()) {
-        auto length = utf8_length(text);
-        unsigned char first = static_cast<unsigned char>(text[0]);
-        // U+0080 to U+009F are control characters too: terminals take U+009B for the start of a sequence.
-        bool control = (length == 1 && (first < 0x20 || first == 0x7f)) ||
-                       (length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0);
-        if (first == '\n')
-            result += "\\n";
-        else if (first == '\t')
-            result += "\\t";
-        else if (length == 0 || control)
-            for (unsigned char byte : text.substr(0, std::max<std::size_t>(length, 1)))
-                result += fmt::format("\\x{:02x}", byte);
-        else
-            result += text.substr(0, length);
-        text.remove_prefix(std::max<std::size_t>(length, 1));
-    }
-    return result;
 }
 
 void Log::write(LogLevel level, LogFields fields, std::string_view message)

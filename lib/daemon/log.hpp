@@ -3,8 +3,8 @@
 //     log().info("listening on {}", path);
 //     log().warn({{"job", id}, {"node", name}}, "start failed: {}", error.message);
 //
-// Whatever is in a message or a field, a line stays a line: control characters and invalid UTF-8 are escaped here, so
-// callers need not care where a string came from. Any thread may log.
+// Whatever is in a message or a field, a line stays a line: control characters and invalid UTF-8 are escaped here
+// (base/escape.hpp), so callers need not care where a string came from. Any thread may log.
 #pragma once
 
 #include "base/result.hpp"
@@ -101,8 +101,5 @@ Log& log();
 Result<void> open_log(const LogOptions& options);
 // Opens the file anew, after it was moved away (SIGHUP). When that fails the old file is kept, and told so.
 void reopen_log();
-
-// "a\nb\xff" for a line break and a byte that is not UTF-8: what `write` does to every message.
-std::string escape_for_log(std::string_view text);
 
 } // namespace jarvis::daemon
