@@ -111,7 +111,7 @@ stop_daemon() {
     return 1
 }
 
-running_jobs() { "$software/bin/jqueue" -t R,CG,S --format %i 2>/dev/null | grep -c '^[0-9]' || true; }
+running_jobs() { "$software/bin/jqueue" -t R,CG,S --format id 2>/dev/null | grep -c '^ *[0-9]' || true; }
 
 stop_cluster() {
     local jobs=0

@@ -152,7 +152,7 @@ class Daemon:
 class Cluster:
     """Settings are TOML text by section: Cluster(limits='script_size = "1K"', jnoded='tmp_dir = "/x"')."""
 
-    def __init__(self, start=True, keep=False, partitions=None, extra="", **sections):
+    def __init__(self, start=True, keep=False, partitions=None, extra="", node_cores=0, **sections):
         base = pathlib.Path(tempfile.gettempdir(), f"jarvis-test-{os.getuid()}")
         base.mkdir(mode=0o755, exist_ok=True)
         # Short, since UNIX sockets are in it.
@@ -168,7 +168,7 @@ class Cluster:
         self.node_state_dir = self.folder / "node"
         self.tmp_dir = self.folder / "tmp"
         self.boot_id_file = self.folder / "boot_id"
-        self.sections, self.partitions, self.extra = sections, partitions, extra
+        self.sections, self.partitions, self.extra, self.node_cores = sections, partitions, extra, node_cores
         self.jctld, self.jnoded = Daemon(self, "jctld"), Daemon(self, "jnoded")
         self.submitted = []
         self._copies = {}
@@ -211,7 +211,7 @@ class Cluster:
             '[[partition]]\nname = "batch"\nnodes = "ALL"\ndefault = true\ndefault_time = "1h"\n'
             f'confinement = "{"track" if self.cgroup_mount() and IS_ROOT else "none"}"\n')
         text = "".join(f"[{name}]\n{body}\n\n" for name, body in sections.items())
-        text += f'[[node]]\nnames = "{self.node}"\n\n{partitions}\n{self.extra}\n'
+        text += f'[[node]]\nnames = "{self.node}"\ncores = {self.node_cores}\n\n{partitions}\n{self.extra}\n'
         self.config_path.write_text(text)
         self.config_path.chmod(0o644)
 
@@ -350,14 +350,17 @@ class Cluster:
         return job
 
     def job(self, job, **how):
-        """What jq knows of a job, or None."""
-        answer = self.json("jq", "-j", job, "--json", check=False, **how)
-        return next(iter((answer or {}).get("jobs", [])), None)
+        """What jq knows of a job, or None; how it ended is in it under the keys of `end`."""
+        return self._first_job(self.json("jq", "-j", job, "--json", check=False, **how))
 
     def history(self, job, **how):
-        """What jacct knows of a job, or None."""
-        answer = self.json("jacct", "-j", job, "--json", check=False, **how)
-        return next(iter((answer or {}).get("jobs", [])), None)
+        """What jacct knows of a job, or None; how it ended is in it under the keys of `end`."""
+        return self._first_job(self.json("jacct", "-j", job, "--json", check=False, **how))
+
+    @staticmethod
+    def _first_job(answer):
+        job = next(iter((answer or {}).get("jobs", [])), None)
+        return job and job | (job.get("end") or {})
 
     def wait_state(self, job, *states, seconds=60):
         last = {}

@@ -109,7 +109,7 @@ class Restart(TestCase):
         records = {}
         for start in range(0, len(ids), 500):
             answer = c.json("jacct", "-j", ",".join(ids[start:start + 500]), "--json")
-            records |= {record["id"]: record for record in answer["jobs"]}
+            records |= {record["id"]: record | (record["end"] or {}) for record in answer["jobs"]}
         self.assertEqual(set(ids) - set(records), set(), "acknowledged jobs were lost")
         for tag, job, code in everything:
             record = records[job]
