@@ -1,0 +1,18 @@
+// jrelease: lets held jobs start.
+#include "hold_release.hpp"
+
+using namespace jarvis::client;
+
+int main(int argc, char** argv)
+{
+    const Program program{
+        .name = "jrelease",
+        .summary = "Let jobs start that are held.",
+        .usage = {"[OPTION]... IDS..."},
+        .options = hold_options,
+        .notes = "Ids are given as 7 or 7,9-12.",
+    };
+    return run_program(program, argc, argv, [](const Program& self, const CommandLine& line) {
+        return change_listed_jobs(self, line, jarvis::wire::ChangeJobs::RELEASE);
+    });
+}

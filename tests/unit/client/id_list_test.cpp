@@ -1,0 +1,37 @@
+#include "client/id_list.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace jarvis;
+using namespace jarvis::client;
+
+namespace {
+
+std::vector<std::uint64_t> ids(std::string_view text)
+{
+    std::vector<std::uint64_t> values;
+    for (auto id : parse_id_list(text).value())
+        values.push_back(id.value);
+    return values;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(id_list)
+
+BOOST_AUTO_TEST_CASE(lists_and_ranges)
+{
+    BOOST_TEST((ids("7") == std::vector<std::uint64_t>{7}));
+    BOOST_TEST((ids("9-12,7,10") == std::vector<std::uint64_t>{7, 9, 10, 11, 12}));
+    BOOST_TEST(ids("1-100000").size() == 100000u);
+    BOOST_TEST((ids("9007199254740992") == std::vector<std::uint64_t>{std::uint64_t{1} << 53}));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_list_is_refused)
+{
+    for (const char* text : {"", ",", "7,", "7,,8", "0", "-7", "7-", "x", ".a", "7 8", "12-9", "1-100001", "9007199254740993", "0x7", "+7",
+                             "1-60000,100000-160000", "18446744073709551616"})
+        BOOST_TEST(!parse_id_list(text), text);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
