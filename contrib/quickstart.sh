@@ -289,8 +289,9 @@ start_daemon() {
     fi
     program=$software/bin/$name
     "$program" --config "$config" --check-config >"$demo/log/check.log" 2>&1 || { cat "$demo/log/check.log" >&2; die "$name refuses $config"; }
-    # setsid: Ctrl-C in this terminal, or closing it, is not meant for the cluster.
-    JARVIS_CONF=$config setsid "$program" --config "$config" </dev/null >>"$demo/log/$name.log" 2>&1 9>&- &
+    # setsid: Ctrl-C in this terminal, or closing it, is not meant for the cluster. A service manager's words to this
+    # terminal are not meant for it either.
+    env -u INVOCATION_ID -u NOTIFY_SOCKET JARVIS_CONF="$config" setsid "$program" --config "$config" </dev/null >>"$demo/log/$name.log" 2>&1 9>&- &
     say "started $name (log: $demo/log/$name.log)"
 }
 

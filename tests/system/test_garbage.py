@@ -24,7 +24,7 @@ def read_all(channel):
 
 
 class Garbage(SharedCluster):
-    settings = {"limits": 'message_size = "1M"'}
+    settings = {"limits": 'script_size = "64K"\nenvironment_size = "64K"\narguments_size = "64K"\nmessage_size = "2M"'}
 
     def sockets(self):
         found = [path for path in self.c.folder.rglob("*") if path.is_socket()]
@@ -68,7 +68,7 @@ class Garbage(SharedCluster):
                 read_all(channel)           # returns: the peer has closed, though nothing of the 4 GiB was sent
         with connect(self.c.socket_path) as channel:
             channel.sendall(frame(hello()))
-            channel.sendall(struct.pack(">I", 2 << 20))
+            channel.sendall(struct.pack(">I", 3 << 20))
             read_all(channel)
         self.assert_all_well()
 
