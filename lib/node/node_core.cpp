@@ -191,6 +191,8 @@ class Step {
             return;
         }
         supersede_below(key);
+        if (!order.defect.empty())
+            return end_unstarted(key, JobState::failed, EndClass::system, std::move(order.defect));
         const auto& rules = state_.rules;
         const auto uid = order.request.account.uid;
         if (rules.only_uid && uid != *rules.only_uid)

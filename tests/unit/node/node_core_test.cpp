@@ -335,6 +335,18 @@ BOOST_AUTO_TEST_CASE(jobs_of_root_are_refused_unless_allowed)
     BOOST_TEST(node.all<Launch>().size() == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(an_order_that_makes_no_sense_ends_the_job_with_the_reason)
+{
+    auto node = connected();
+    auto order = start(key(1));
+    order.defect = "request.umask: 5000 is above 511";
+    node.order(order);
+    BOOST_TEST(node.all<Launch>().empty());
+    BOOST_REQUIRE_EQUAL(node.sent<ReportEnded>().size(), 1u);
+    BOOST_TEST(node.sent<ReportEnded>().front().end.cause == order.defect);
+    BOOST_TEST((node.sent<ReportEnded>().front().end.end_class == EndClass::system));
+}
+
 BOOST_AUTO_TEST_CASE(a_personal_node_takes_its_owners_jobs_only)
 {
     auto node = connected();

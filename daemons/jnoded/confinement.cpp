@@ -1,0 +1,152 @@
+// The part of NodeDaemon that deals with our cgroup tree: where it is, what it can do, and when it goes.
+#include "node_daemon.hpp"
+
+#include "daemon/log.hpp"
+#include "processes.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include <poll.h>
+#include <unistd.h>
+
+namespace jarvis::noded {
+namespace {
+
+using daemon::log;
+
+constexpr int launcher_end_ms = 2000;
+
+std::string read_proc(const std::string& path)
+{
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    return std::move(text).str();
+}
+
+std::string tree_name(const std::string& cluster, const std::string& node)
+{
+    std::string uuid;
+    for (unsigned char byte : cluster.substr(0, 4))
+        uuid += fmt::format("{:02x}", byte);
+    return fmt::format("jarvis_{}_{}", uuid, node);
+}
+
+// A service manager that started us looks for us where it put us.
+bool have_service_manager() { return std::getenv("INVOCATION_ID") != nullptr || std::getenv("NOTIFY_SOCKET") != nullptr; }
+
+} // namespace
+
+// Where the configuration says; else below the service that keeps the launcher (systemd has delegated that cgroup to it);
+// else, as root, at the top.
+Result<std::string> NodeDaemon::tree_parent()
+{
+    const auto& setting = setup_.config.jnoded.cgroup;
+    if (setting == "none")
+        return fail(Errc::unavailable, "switched off (jnoded.cgroup = \"none\")");
+    if (setting != "auto")
+        return setting;
+    const auto mount = find_cgroup2_mount(read_proc("/proc/self/mountinfo"));
+    if (!mount)
+        return fail(Errc::unavailable, "no writable cgroup2 file system is mounted");
+    if (const auto launcher = Launcher::running(setup_.folder.launcher_socket()); launcher > 0) {
+        auto group = cgroup2_of(read_proc(fmt::format("/proc/{}/cgroup", launcher))).value_or("");
+        // "/system.slice/jarvis-launch.service", or our tree below it from an earlier start
+        if (const auto end = group.find(".service"); end != std::string::npos) {
+            tree_in_service_ = true;
+            return *mount + group.substr(0, end + std::string_view(".service").size());
+        }
+    }
+    if (::geteuid() != 0)
+        return fail(Errc::unavailable, "an ordinary user's daemon without a delegated cgroup (jnoded.cgroup names one)");
+    return *mount;
+}
+
+Result<CgroupTree> NodeDaemon::open_tree(const std::string& cluster)
+{
+    auto parent = tree_parent();
+    if (!parent)
+        return std::unexpected(parent.error());
+    auto tree = CgroupTree::open(*parent, tree_name(cluster, setup_.node_name));
+    if (tree && !tree->capabilities().includes(required_capabilities(Confinement::track)))
+        return fail(Errc::unavailable, "{}: this kernel cannot freeze and kill by cgroup (it needs Linux 5.14)", tree->path());
+    return tree;
+}
+
+void NodeDaemon::prepare_tree(const std::string& cluster)
+{
+    const auto old_tree = std::exchange(tree_, nullptr);
+    tree_cluster_ = cluster;
+    tree_in_service_ = false;
+    launch_settings_.jobs_cgroup.clear();
+    registration_.capabilities = {};
+    auto& notes = registration_.notes;
+    std::erase_if(notes, [](const std::string& note) { return note.starts_with("confinement"); });
+    auto tree = open_tree(cluster);
+    if (tree) {
+        tree_ = std::make_shared<CgroupTree>(std::move(*tree));
+        registration_.capabilities = tree_->capabilities();
+        launch_settings_.jobs_cgroup = tree_->jobs_path();
+        enter_tree();
+        log().info("jobs are followed, frozen and killed by cgroup, below {}", tree_->path());
+    } else {
+        notes.push_back(fmt::format("confinement none: {}", tree.error().message));
+        log().warn("no cgroups, so jobs are followed as process trees only: {}", tree.error().message);
+    }
+    if (old_tree)
+        if (auto removed = old_tree->remove(); !removed)
+            log().warn("{}", removed.error().message);
+}
+
+void NodeDaemon::enter_tree()
+{
+    if (tree_in_service_ || have_service_manager())
+        return;
+    if (auto entered = tree_->enter_daemon_leaf(); !entered)
+        log().warn("{}", entered.error().message);
+    if (launcher_.pid() > 0)
+        if (auto moved = tree_->add_shepherd(launcher_.pid()); !moved)
+            log().warn("{}", moved.error().message);
+}
+
+// The first controller that this node meets, or one of another cluster while no job is here.
+void NodeDaemon::serve_cluster(const std::string& cluster)
+{
+    prepare_tree(cluster);
+    if (auto written = setup_.folder.write_cluster(cluster); !written)
+        log().error("{}: {}", setup_.folder.path(), written.error().message);
+    run_launcher();
+}
+
+// Groups of jobs that are no more, after a crash of shepherd and daemon together.
+void NodeDaemon::remove_left_cgroups()
+{
+    if (!tree_)
+        return;
+    for (const auto job : tree_->jobs()) {
+        const bool alive = std::ranges::any_of(
+            jobs_, [&](const auto& entry) { return entry.first.job == job && !entry.second.ended; });
+        if (!alive)
+            tasks_.spawn("clean cgroup", clean_cgroup(job));
+    }
+}
+
+// With no job here nothing of ours needs to stay; what a service manager keeps is its own.
+void NodeDaemon::end_launcher_and_tree()
+{
+    if (tree_in_service_)
+        return;
+    if (const auto launcher = launcher_.pid(); launcher > 0)
+        if (const auto process = open_process(launcher); send_signal(process, SIGTERM)) {
+            pollfd end{.fd = process.get(), .events = POLLIN, .revents = 0};
+            (void)::poll(&end, 1, launcher_end_ms);
+        }
+    if (tree_)
+        if (auto removed = tree_->remove(); !removed)
+            log().info("{}", removed.error().message);
+}
+
+} // namespace jarvis::noded

@@ -1,0 +1,155 @@
+#include "discovery.hpp"
+
+#include "base/units.hpp"
+
+#include <hwloc.h>
+
+#include <cerrno>
+#include <memory>
+#include <unistd.h>
+
+namespace jarvis::noded {
+namespace {
+
+struct DestroyTopology {
+    void operator()(hwloc_topology_t topology) const noexcept { ::hwloc_topology_destroy(topology); }
+};
+using HwlocTopology = std::unique_ptr<hwloc_topology, DestroyTopology>;
+
+struct FreeBitmap {
+    void operator()(hwloc_bitmap_t bitmap) const noexcept { ::hwloc_bitmap_free(bitmap); }
+};
+using Bitmap = std::unique_ptr<hwloc_bitmap_s, FreeBitmap>;
+
+Result<HwlocTopology> load()
+{
+    hwloc_topology_t made = nullptr;
+    if (::hwloc_topology_init(&made) != 0)
+        return std::unexpected(system_error(errno, "hwloc cannot begin"));
+    HwlocTopology topology(made);
+    if (::hwloc_topology_load(made) != 0)
+        return std::unexpected(system_error(errno, "hwloc cannot read this machine's topology"));
+    return topology;
+}
+
+// hwloc leaves out what the cpuset cgroup forbids; an affinity that we inherited (taskset) counts as well.
+void restrict_to_affinity(hwloc_topology_t topology)
+{
+    if (!::hwloc_topology_is_thissystem(topology))
+        return;
+    const Bitmap bound(::hwloc_bitmap_alloc());
+    if (::hwloc_get_cpubind(topology, bound.get(), HWLOC_CPUBIND_PROCESS) == 0 && !::hwloc_bitmap_iszero(bound.get()))
+        ::hwloc_topology_restrict(topology, bound.get(), 0);
+}
+
+std::vector<std::uint32_t> members(hwloc_const_bitmap_t set)
+{
+    std::vector<std::uint32_t> numbers;
+    for (int i = ::hwloc_bitmap_first(set); i >= 0; i = ::hwloc_bitmap_next(set, i))
+        numbers.push_back(static_cast<std::uint32_t>(i));
+    return numbers;
+}
+
+// A machine that tells hwloc of no cores (some virtual ones) has one for each PU.
+hwloc_obj_type_t core_type(hwloc_topology_t topology)
+{
+    return ::hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE) > 0 ? HWLOC_OBJ_CORE : HWLOC_OBJ_PU;
+}
+
+std::vector<Core> read_cores(hwloc_topology_t topology)
+{
+    std::vector<Core> cores;
+    hwloc_obj_t core = nullptr;
+    while ((core = ::hwloc_get_next_obj_by_type(topology, core_type(topology), core)) != nullptr) {
+        const auto* package = ::hwloc_get_ancestor_obj_by_type(topology, HWLOC_OBJ_PACKAGE, core);
+        cores.push_back({.pus = members(core->cpuset), .package = package ? package->logical_index : 0});
+    }
+    return cores;
+}
+
+NumaNode read_numa_node(hwloc_topology_t topology, hwloc_obj_t object)
+{
+    NumaNode numa;
+    numa.os_index = object->os_index == HWLOC_UNKNOWN_INDEX ? object->logical_index : object->os_index;
+    numa.memory.bytes = static_cast<std::int64_t>(object->attr->numanode.local_memory);
+    hwloc_obj_t core = nullptr;
+    while ((core = ::hwloc_get_next_obj_by_type(topology, core_type(topology), core)) != nullptr)
+        if (::hwloc_bitmap_intersects(core->cpuset, object->cpuset))
+            numa.cores.insert(core->logical_index);
+    return numa;
+}
+
+MemorySize physical_memory()
+{
+    const auto pages = ::sysconf(_SC_PHYS_PAGES), size = ::sysconf(_SC_PAGESIZE);
+    return {pages > 0 && size > 0 ? static_cast<std::int64_t>(pages) * size : 0};
+}
+
+// Without /sys/devices/system/node hwloc shows one NUMA node, or several, without memory: then the machine's memory is
+// spread over them evenly.
+void fill_unknown_memory(hwloc_topology_t topology, Topology& found)
+{
+    if (found.numa_nodes.empty())
+        found.numa_nodes.push_back({.cores = CoreSet::range(0, static_cast<std::uint32_t>(found.cores.size()))});
+    if (found.memory().bytes > 0)
+        return;
+    auto total = static_cast<std::int64_t>(::hwloc_get_root_obj(topology)->total_memory);
+    if (total <= 0)
+        total = physical_memory().bytes;
+    for (auto& numa : found.numa_nodes)
+        numa.memory.bytes = total / static_cast<std::int64_t>(found.numa_nodes.size());
+}
+
+// `part` of `whole` of `amount`, without overflow: sizes have 53 bits at most.
+std::int64_t share(std::int64_t amount, std::int64_t part, std::int64_t whole)
+{
+    return static_cast<std::int64_t>(__extension__ static_cast<__int128>(amount) * part / whole);
+}
+
+} // namespace
+
+Result<Topology> discover_topology()
+{
+    auto loaded = load();
+    if (!loaded)
+        return std::unexpected(loaded.error());
+    const auto topology = loaded->get();
+    restrict_to_affinity(topology);
+    Topology found;
+    found.cores = read_cores(topology);
+    hwloc_obj_t object = nullptr;
+    while ((object = ::hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_NUMANODE, object)) != nullptr)
+        found.numa_nodes.push_back(read_numa_node(topology, object));
+    fill_unknown_memory(topology, found);
+    if (found.cores.empty())
+        return fail(Errc::unavailable, "hwloc found no processor that this daemon may use");
+    return found;
+}
+
+Result<Topology> offer(Topology topology, std::uint32_t cores, std::optional<MemorySize> memory)
+{
+    if (cores > topology.cores.size())
+        return fail(Errc::invalid, "cores = {}, while this machine has {} that the daemon may use: set at most that, or 0",
+                    cores, topology.cores.size());
+    if (cores > 0) {
+        const auto dropped = CoreSet::range(cores, static_cast<std::uint32_t>(topology.cores.size()) - cores);
+        topology.cores.resize(cores);
+        for (auto& numa : topology.numa_nodes)
+            numa.cores -= dropped;
+    }
+    const auto all = topology.memory();
+    if (!memory || *memory == all)
+        return topology;
+    if (*memory > all)
+        return fail(Errc::invalid, "memory = \"{}\", while this machine has {}: set at most that, or nothing",
+                    format_memory_size(*memory), format_memory_size_exact({all.bytes >> 20 << 20}));
+    auto left = *memory;
+    for (auto& numa : topology.numa_nodes) {
+        numa.memory.bytes = share(numa.memory.bytes, memory->bytes, all.bytes);
+        left -= numa.memory;
+    }
+    topology.numa_nodes.front().memory += left; // what rounding left over: fewer bytes than there are nodes
+    return topology;
+}
+
+} // namespace jarvis::noded

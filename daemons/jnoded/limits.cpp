@@ -1,0 +1,28 @@
+#include "limits.hpp"
+
+#include "config/config.hpp"
+
+#include <sys/resource.h>
+
+namespace jarvis::noded {
+
+std::vector<ResourceLimit> own_hard_limits()
+{
+    static constexpr std::pair<const char*, int> names[] = {
+        {"AS", RLIMIT_AS},         {"CORE", RLIMIT_CORE},     {"CPU", RLIMIT_CPU},       {"DATA", RLIMIT_DATA},
+        {"FSIZE", RLIMIT_FSIZE},   {"LOCKS", RLIMIT_LOCKS},   {"MEMLOCK", RLIMIT_MEMLOCK}, {"MSGQUEUE", RLIMIT_MSGQUEUE},
+        {"NICE", RLIMIT_NICE},     {"NOFILE", RLIMIT_NOFILE}, {"NPROC", RLIMIT_NPROC},   {"RSS", RLIMIT_RSS},
+        {"RTPRIO", RLIMIT_RTPRIO}, {"RTTIME", RLIMIT_RTTIME}, {"SIGPENDING", RLIMIT_SIGPENDING}, {"STACK", RLIMIT_STACK}};
+    std::vector<ResourceLimit> limits;
+    for (const auto& [name, resource] : names) {
+        rlimit own{};
+        if (::getrlimit(static_cast<__rlimit_resource_t>(resource), &own) == 0)
+            {
+            const std::uint64_t hard = own.rlim_max == RLIM_INFINITY ? config::unlimited : own.rlim_max;
+            limits.push_back({name, hard, hard});
+        }
+    }
+    return limits;
+}
+
+} // namespace jarvis::noded

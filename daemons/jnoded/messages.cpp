@@ -1,0 +1,233 @@
+#include "messages.hpp"
+
+#include "base/version.hpp"
+#include "wire/convert.hpp"
+
+#include <chrono>
+
+namespace jarvis::noded {
+namespace {
+
+std::int64_t boottime_us(Instant instant) { return instant.time_since_epoch().count(); }
+Instant instant_from(std::int64_t us) { return Instant(Duration(us)); }
+
+void put(wire::Ended& out, const node::ReportEnded& ended)
+{
+    out.set_job_id(ended.key.job.value);
+    out.set_incarnation(ended.key.incarnation.value);
+    *out.mutable_end() = wire::to_message(ended.end);
+    *out.mutable_usage() = wire::to_message(ended.usage);
+}
+
+void put(wire::Report& out, const node::Report& report)
+{
+    for (const auto& running : report.running) {
+        auto& job = *out.add_running();
+        job.set_job_id(running.key.job.value);
+        job.set_incarnation(running.key.incarnation.value);
+    }
+    for (const auto& ended : report.ended)
+        put(*out.add_ended(), ended);
+}
+
+void put(wire::Register& out, const node::Register& what, const Registration& registration)
+{
+    out.set_name(registration.name);
+    out.set_boot_id(registration.boot_id);
+    *out.mutable_topology() = wire::to_message(registration.topology);
+    out.set_capabilities(registration.capabilities.bits());
+    out.set_version(std::string(jarvis::version));
+    for (const auto& note : registration.notes)
+        out.add_notes(note);
+    put(*out.mutable_report(), what.report);
+}
+
+// Fills what it can; the first thing that makes no sense is the result.
+Result<void> read_start(const wire::StartJob& message, node::StartOrder& order)
+{
+    auto request = wire::from_message(message.request());
+    if (!request)
+        return std::unexpected(request.error());
+    order.request = std::move(*request);
+    auto placement = wire::from_message(message.placement());
+    if (!placement)
+        return std::unexpected(placement.error());
+    order.placement = std::move(*placement);
+    auto environment = wire::from_message(message.environment());
+    if (!environment)
+        return std::unexpected(environment.error());
+    order.environment = std::move(*environment);
+    return {};
+}
+
+node::StartOrder start_order(node::JobKey key, const wire::StartJob& message)
+{
+    node::StartOrder order{.key = key};
+    order.node_list = message.node_list();
+    order.node_count = message.node_count();
+    order.script = message.script();
+    if (auto read = read_start(message, order); !read)
+        order.defect = fmt::format("the start order that the node was given makes no sense: {}", read.error().message);
+    return order;
+}
+
+node::StopOrder stop_order(node::JobKey key, const wire::StopJob& message)
+{
+    const bool unknown = message.why() == wire::StopJob::UNKNOWN;
+    return {key, unknown ? node::StopWhy::unknown : node::StopWhy::cancelled, message.cause()};
+}
+
+template <class Body, class Make>
+Result<node::Input> order_input(const wire::ToNode& message, const Body& body, Make make)
+{
+    auto key = key_from(body.job_id(), body.incarnation());
+    if (!key)
+        return std::unexpected(key.error());
+    return node::FromController{Epoch{message.epoch()}, message.session(), message.serial(), make(*key, body)};
+}
+
+} // namespace
+
+Result<node::JobKey> key_from(std::uint64_t job, std::uint32_t incarnation)
+{
+    auto id = wire::job_id_from(job);
+    if (!id)
+        return std::unexpected(id.error());
+    if (incarnation == 0)
+        return fail(Errc::corrupt, "incarnation 0 of job {}", job);
+    return node::JobKey{*id, Incarnation{incarnation}};
+}
+
+wire::FromNode message_from(const node::Send& send, const Registration& registration)
+{
+    wire::FromNode message;
+    message.set_session(send.session);
+    message.set_serial(send.serial);
+    if (const auto* hello = std::get_if<node::Register>(&send.message))
+        put(*message.mutable_register_(), *hello, registration);
+    else if (const auto* report = std::get_if<node::Report>(&send.message))
+        put(*message.mutable_report(), *report);
+    else
+        put(*message.mutable_ended(), std::get<node::ReportEnded>(send.message));
+    return message;
+}
+
+Result<node::Input> input_from(const wire::ToNode& message)
+{
+    using Key = node::JobKey;
+    switch (message.body_case()) {
+    case wire::ToNode::kWelcome: {
+        const auto& welcome = message.welcome();
+        return node::Welcomed{welcome.cluster_uuid(), Epoch{message.epoch()}, message.session(),
+                              Duration(welcome.heartbeat_us()), Duration(welcome.kill_grace_us())};
+    }
+    case wire::ToNode::kStart:
+        return order_input(message, message.start(),
+                           [](Key key, const wire::StartJob& body) { return node::Order(start_order(key, body)); });
+    case wire::ToNode::kStop:
+        return order_input(message, message.stop(),
+                           [](Key key, const wire::StopJob& body) { return node::Order(stop_order(key, body)); });
+    case wire::ToNode::kSignal:
+        return order_input(message, message.signal(), [](Key key, const wire::SignalJob& body) {
+            return node::Order(node::SignalOrder{key, body.signal(), body.batch_only()});
+        });
+    case wire::ToNode::kAck:
+        return order_input(message, message.ack(),
+                           [](Key key, const wire::AckEnded&) { return node::Order(node::AckEnded{key}); });
+    case wire::ToNode::BODY_NOT_SET:
+        break;
+    }
+    return fail(Errc::corrupt, "a message without a body that this version knows");
+}
+
+wire::LaunchOrder order_from(const node::LaunchPlan& plan, const node::Launch& launch, const std::string& boot_id)
+{
+    wire::LaunchOrder order;
+    order.set_job_id(plan.key.job.value);
+    order.set_incarnation(plan.key.incarnation.value);
+    order.set_cluster_uuid(launch.cluster);
+    order.set_epoch(launch.epoch.value);
+    order.set_job_folder(plan.job_folder);
+    order.set_runtime(plan.runtime);
+    *order.mutable_account() = wire::to_message(plan.account);
+    order.set_script_path(plan.script_path);
+    for (const auto& argument : plan.arguments)
+        order.add_arguments(argument);
+    for (const auto& variable : plan.environment)
+        order.add_environment(variable);
+    order.set_working_directory(plan.working_directory);
+    order.set_output_path(plan.output_path);
+    order.set_error_path(plan.error_path);
+    order.set_input_path(plan.input_path);
+    order.set_append(plan.append);
+    order.set_umask(plan.umask);
+    for (const auto& limit : plan.limits)
+        *order.add_limits() = wire::to_message(limit);
+    order.mutable_pus()->Add(plan.pus.begin(), plan.pus.end());
+    order.set_cgroup(plan.cgroup);
+    order.set_temporary_folder(plan.temporary_folder);
+    order.set_started_boottime_us(boottime_us(launch.started));
+    const auto& request = launch.order.request;
+    if (request.time_limit)
+        order.set_time_limit_us(request.time_limit->count());
+    if (request.warning)
+        *order.mutable_warning() = wire::to_message(*request.warning);
+    order.set_boot_id(boot_id);
+    return order;
+}
+
+Result<node::RecoveredJob> recovered_from(const wire::LaunchOrder& order)
+{
+    auto key = key_from(order.job_id(), order.incarnation());
+    if (!key)
+        return std::unexpected(key.error());
+    node::RecoveredJob job{.key = *key, .started = instant_from(order.started_boottime_us())};
+    if (order.has_time_limit_us()) {
+        auto limit = wire::duration_from(order.time_limit_us(), "time_limit_us");
+        if (!limit)
+            return std::unexpected(limit.error());
+        job.time_limit = *limit;
+    }
+    if (order.has_warning()) {
+        auto warning = wire::from_message(order.warning());
+        if (!warning)
+            return std::unexpected(warning.error());
+        job.warning = *warning;
+    }
+    return job;
+}
+
+Result<node::ExitFacts> facts_from(const wire::ExitRecord& record)
+{
+    node::ExitFacts facts;
+    if (record.has_wait_status())
+        facts.wait_status = record.wait_status();
+    facts.launch_error = record.launch_error();
+    if (record.launch_fault() != wire::ExitRecord::NONE)
+        facts.launch_fault =
+            record.launch_fault() == wire::ExitRecord::USER ? node::LaunchFault::user : node::LaunchFault::system;
+    auto usage = wire::from_message(record.usage());
+    if (!usage)
+        return std::unexpected(usage.error());
+    facts.usage = *usage;
+    return facts;
+}
+
+wire::StopRecord record_from(const node::Stop& stop)
+{
+    wire::StopRecord record;
+    record.set_verdict(static_cast<std::uint32_t>(stop.verdict));
+    record.set_cause(stop.cause);
+    record.set_kill_at_us(boottime_us(stop.kill_at));
+    return record;
+}
+
+Result<node::Stop> stop_from(const wire::StopRecord& record)
+{
+    auto verdict = wire::job_state_from(record.verdict());
+    if (!verdict)
+        return std::unexpected(verdict.error());
+    return node::Stop{*verdict, record.cause(), instant_from(record.kill_at_us())};
+}
+
+} // namespace jarvis::noded

@@ -1,0 +1,264 @@
+#include "node_daemon.hpp"
+
+#include "daemon/clock.hpp"
+#include "daemon/log.hpp"
+#include "daemon/notify.hpp"
+#include "limits.hpp"
+
+#include <csignal>
+
+#include <unistd.h>
+
+namespace jarvis::noded {
+namespace {
+
+using daemon::log;
+
+// The clock of the core: it goes on while the machine is suspended, and a restart of this daemon does not set it back.
+Instant now() { return Instant(Duration(daemon::boottime_us())); }
+
+node::LaunchSettings launch_settings(const Setup& setup)
+{
+    const auto& config = setup.config.jnoded;
+    node::LaunchSettings settings;
+    settings.facts = {.node_name = setup.node_name, .configuration = setup.config.file, .own_folders = setup.own_folders};
+    settings.runtime = config.runtime;
+    settings.jobs_folder = setup.folder.jobs_path();
+    settings.temporary_root = config.tmp_dir;
+    settings.limits = config.limits;
+    if (::geteuid() != 0)
+        settings.ceilings = own_hard_limits();
+    return settings;
+}
+
+Registration registration(const Setup& setup)
+{
+    Registration registration{.name = setup.node_name, .boot_id = setup.boot_id, .topology = setup.topology};
+    if (setup.folder.on_disk())
+        registration.notes.push_back(fmt::format("run-time folder is on disk: {}", setup.folder.path()));
+    return registration;
+}
+
+node::AdmissionRules admission_rules(const config::Config& config)
+{
+    node::AdmissionRules rules{.allow_root_jobs = config.security.allow_root_jobs};
+    if (::geteuid() != 0 || config.security.personal)
+        rules.only_uid = ::geteuid();
+    return rules;
+}
+
+ControllerLinkOptions link_options(const Setup& setup)
+{
+    return {.socket = setup.config.controller.socket,
+            .cluster_name = setup.config.cluster.name,
+            .node_name = setup.node_name,
+            .max_frame = static_cast<std::size_t>(setup.config.limits.message_size.bytes)};
+}
+
+} // namespace
+
+NodeDaemon::NodeDaemon(asio::io_context& io, Setup setup)
+    : io_(io), setup_(std::move(setup)), launch_settings_(launch_settings(setup_)), registration_(registration(setup_)),
+      wake_(io), launcher_(setup_.launcher, launcher_events()), controller_(link_options(setup_), controller_events()),
+      tasks_(io.get_executor(), "jnoded")
+{
+    core_.rules = admission_rules(setup_.config);
+}
+
+// ---- The core and its clock
+
+// An effect may make an input at once (an order that cannot be written): it waits until the step is done.
+void NodeDaemon::feed(node::Input input)
+{
+    inputs_.push_back(std::move(input));
+    if (stepping_)
+        return;
+    stepping_ = true;
+    while (!inputs_.empty()) {
+        auto next = std::move(inputs_.front());
+        inputs_.pop_front();
+        step(std::move(next));
+    }
+    stepping_ = false;
+    arm_wake();
+}
+
+void NodeDaemon::step(node::Input input)
+{
+    auto outcome = node::step(core_, std::move(input), now());
+    for (auto& effect : outcome.effects)
+        std::visit([this](auto& e) { execute(e); }, effect);
+}
+
+// A timer that fires too early does no harm, so it is set again only when it would fire too late.
+void NodeDaemon::arm_wake()
+{
+    const auto wake = node::next_wake(core_);
+    if (!wake || (armed_ && *armed_ <= *wake))
+        return;
+    armed_ = wake;
+    wake_.expires_after(std::max(*wake - now(), Duration::zero()));
+    wake_.async_wait([this](const boost::system::error_code& error) {
+        if (error)
+            return;
+        armed_.reset();
+        feed(node::TimePassed{});
+    });
+}
+
+// ---- Effects
+
+void NodeDaemon::execute(node::Launch& launch)
+{
+    const auto key = launch.order.key;
+    const auto refuse = [&](const Error& error) {
+        log().error({{"job", key.job.value}}, "cannot launch: {}", error.message);
+        node::ExitFacts facts;
+        facts.launch_error = error.message;
+        facts.launch_fault = node::LaunchFault::system;
+        facts.stop_reached = false;
+        feed(node::JobEnded{key, facts});
+    };
+    const auto plan = node::plan_launch(launch.order, launch_settings_, setup_.topology);
+    if (!plan)
+        return refuse(plan.error());
+    auto order = order_from(*plan, launch, setup_.boot_id);
+    if (auto written = setup_.folder.write_order(key, order, launch.order.script); !written)
+        return refuse(written.error());
+    log().debug({{"job", key.job.value}}, "starting, incarnation {}", key.incarnation);
+    auto& job = jobs_[key];
+    job = Tracked{.cgroup = plan->cgroup};
+    job.order = std::move(order);
+    send_order(job);
+}
+
+void NodeDaemon::execute(node::RecordStop& stop)
+{
+    log().info({{"job", stop.key.job.value}}, "stopping: {}", stop.stop.cause);
+    if (auto written = setup_.folder.write_stop(stop.key, record_from(stop.stop)); !written)
+        log().warn({{"job", stop.key.job.value}}, "a restart of this daemon will not know of the stop: {}",
+                   written.error().message);
+}
+
+void NodeDaemon::execute(node::SignalJob& signal)
+{
+    auto* job = living(signal.key);
+    if (!job)
+        return;
+    const auto known = core_.jobs.find(signal.key);
+    const bool stopping = known != core_.jobs.end() && known->second.phase == node::Phase::stopping &&
+                          signal.target == node::SignalTarget::everything;
+    if (stopping && !job->sent) {
+        job->ended = true;
+        node::ExitFacts facts;
+        facts.launch_error = "stopped before it was launched";
+        facts.launch_fault = node::LaunchFault::system;
+        return feed(node::JobEnded{signal.key, facts});
+    }
+    const bool reached = deliver(signal, *job);
+    log().debug({{"job", signal.key.job.value}}, "signal {}{}", signal.signal, reached ? "" : ", which found nobody");
+    job->stop_reached = job->stop_reached || (stopping && reached);
+    if (!stopping || reached || job->repeating || signal.signal != SIGTERM)
+        return;
+    job->repeating = true;
+    tasks_.spawn("repeat stop", repeat_stop(signal));
+}
+
+void NodeDaemon::execute(node::RemoveRecord& record)
+{
+    setup_.folder.remove(record.key);
+    jobs_.erase(record.key);
+}
+
+void NodeDaemon::execute(node::Send& send) { controller_.send(message_from(send, registration_)); }
+
+void NodeDaemon::execute(node::CloseConnection& close) { controller_.refuse(close.reason); }
+
+// ---- Connections
+
+ControllerEvents NodeDaemon::controller_events()
+{
+    return {.greeted =
+                [this](node::Greeted greeted) {
+                    if (greeted.cluster != tree_cluster_ && core_.jobs.empty())
+                        serve_cluster(greeted.cluster);
+                    feed(std::move(greeted));
+                },
+            .message =
+                [this](const wire::ToNode& message) {
+                    auto input = input_from(message);
+                    if (!input)
+                        return log().error("controller: dropped a message that makes no sense: {}", input.error().message);
+                    if (message.has_start() && message.start().cluster_uuid() != core_.cluster)
+                        return log().error({{"job", message.start().job_id()}}, "dropped a start of another cluster");
+                    feed(std::move(*input));
+                },
+            .disconnected = [this] { feed(node::Disconnected{}); }};
+}
+
+LauncherEvents NodeDaemon::launcher_events()
+{
+    return {.connected = [this](pid_t pid) {
+                if (tree_ && !tree_in_service_ && pid > 0)
+                    if (auto moved = tree_->add_shepherd(pid); !moved)
+                        log().warn("the launcher stays outside of our cgroup tree: {}", moved.error().message);
+            },
+            .listed = [this](const wire::ShepherdList& list) { on_list(list); },
+            .launched = [this](const wire::Launched& launched) { on_launched(launched); },
+            .gone = [this](const wire::ShepherdGone& gone) { on_gone(gone); },
+            .lost = [] {}, // shepherds live on; the list of the next launcher shows which are not its own
+            .entrance = [this]() -> Result<Fd> {
+                return tree_ && !tree_in_service_ ? tree_->open_shepherds_procs() : Result<Fd>(Fd());
+            }};
+}
+
+void NodeDaemon::dial_controller()
+{
+    if (!std::exchange(dialling_, true))
+        tasks_.spawn("controller", controller_.run());
+}
+
+void NodeDaemon::run_launcher()
+{
+    if (!std::exchange(launcher_runs_, true))
+        tasks_.spawn("launcher", launcher_.run());
+}
+
+// ---- Life
+
+// A node that knows its cluster takes up its jobs first and then dials; one that does not has no jobs, and learns the
+// cluster's UUID, which its cgroup tree is named after, from the controller's Hello.
+void NodeDaemon::start()
+{
+    auto cluster = setup_.folder.read_cluster();
+    if (cluster.empty())
+        if (const auto records = setup_.folder.read_jobs(); !records.empty())
+            cluster = records.front().order.cluster_uuid();
+    if (cluster.empty()) {
+        recovered_ = true;
+        dial_controller();
+        return;
+    }
+    prepare_tree(cluster);
+    run_launcher();
+}
+
+void NodeDaemon::reload()
+{
+    daemon::reopen_log();
+    if (launcher_.pid() > 0 && !tree_in_service_)
+        ::kill(launcher_.pid(), SIGHUP); // it logs to the same file
+    log().info("log opened anew");
+}
+
+void NodeDaemon::stop()
+{
+    (void)daemon::notify_stopping("stopping; jobs go on");
+    log().info("stopping; {} jobs go on", core_.jobs.size());
+    tasks_.cancel();
+    wake_.cancel();
+    if (recovered_ && core_.jobs.empty())
+        end_launcher_and_tree();
+}
+
+} // namespace jarvis::noded

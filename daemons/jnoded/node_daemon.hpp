@@ -1,0 +1,122 @@
+// The shell around the node core: feeds it what happened and carries out its effects. One loop with one thread owns all of
+// it; what may block goes to a pool.
+#pragma once
+
+#include "base/box.hpp"
+#include "cgroup_tree.hpp"
+#include "config/config.hpp"
+#include "controller_link.hpp"
+#include "daemon/task_group.hpp"
+#include "launcher.hpp"
+#include "messages.hpp"
+#include "node/launch_plan.hpp"
+#include "node/node_core.hpp"
+#include "run_folder.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+namespace jarvis::noded {
+
+// What is found out once, before the daemon runs.
+struct Setup {
+    config::Config config;
+    std::string node_name;
+    std::string boot_id;
+    Topology topology; // as offered
+    RunFolder folder;
+    std::vector<std::string> own_folders; // where our commands are
+    LauncherOptions launcher;
+};
+
+class NodeDaemon {
+    // What the shell must know of a job to reach its processes; the core knows the rest. Kept until RemoveRecord.
+    struct Tracked {
+        Box<wire::LaunchOrder> order; // until a shepherd was made for it
+        std::string cgroup;           // empty: level none
+        bool sent = false;            // to the launcher that is connected now, or to an earlier one
+        bool followed = false;        // by its pidfd, since its launcher is gone
+        bool stop_reached = false;    // a signal of a stop found somebody
+        bool repeating = false;       // a stop that found nobody is being repeated
+        bool ended = false;           // the core was told
+    };
+
+    asio::io_context& io_;
+    asio::thread_pool pool_{1};
+    Setup setup_;
+    node::LaunchSettings launch_settings_;
+    Registration registration_;
+    node::State core_;
+    std::deque<node::Input> inputs_;
+    bool stepping_ = false;
+    bool recovered_ = false;     // the core knows what the run-time folder knew
+    std::optional<Instant> armed_;
+    asio::steady_timer wake_;
+    std::map<node::JobKey, Tracked> jobs_;
+    std::shared_ptr<CgroupTree> tree_; // null: confinement level none
+    std::string tree_cluster_; // whose jobs are here, and whose tree it is
+    bool tree_in_service_ = false; // a service manager keeps launcher and tree
+    bool launcher_runs_ = false;
+    bool dialling_ = false;
+    Launcher launcher_;
+    ControllerLink controller_;
+    daemon::TaskGroup tasks_; // last: its tasks refer to all of the above
+
+    // node_daemon.cpp: the core's shell
+    void feed(node::Input input);
+    void step(node::Input input);
+    void arm_wake();
+    void execute(node::Launch& launch);
+    void execute(node::RecordStop& stop);
+    void execute(node::SignalJob& signal);
+    void execute(node::RemoveRecord& record);
+    void execute(node::Send& send);
+    void execute(node::CloseConnection& close);
+    LauncherEvents launcher_events();
+    ControllerEvents controller_events();
+    void dial_controller();
+    void run_launcher();
+
+    // jobs.cpp: launcher, processes and records
+    Tracked* living(const node::JobKey& key); // null: not known, or ended
+    void send_order(Tracked& job);
+    void on_list(const wire::ShepherdList& list);
+    void on_launched(const wire::Launched& launched);
+    void on_gone(const wire::ShepherdGone& gone);
+    void recover(const std::set<node::JobKey>& shepherds);
+    node::RecoveredJob take_up(const RunFolder::Record& record, node::RecoveredJob job,
+                               const std::set<node::JobKey>& shepherds);
+    void finish(const node::JobKey& key);
+    void start_following(const node::JobKey& key, Tracked& job);
+    asio::awaitable<void> follow(node::JobKey key);
+    bool deliver(const node::SignalJob& signal, const Tracked& job);
+    asio::awaitable<void> repeat_stop(node::SignalJob signal);
+    asio::awaitable<void> clean_cgroup(JobId job);
+
+    // confinement.cpp: our cgroup tree
+    void serve_cluster(const std::string& cluster);
+    void prepare_tree(const std::string& cluster);
+    Result<std::string> tree_parent();
+    Result<CgroupTree> open_tree(const std::string& cluster);
+    void enter_tree();
+    void remove_left_cgroups();
+    void end_launcher_and_tree();
+
+public:
+    NodeDaemon(asio::io_context& io, Setup setup);
+    void start();
+    // The log is opened anew.
+    void reload();
+    // Ends in order and leaves jobs and launcher running; the loop then runs out of work.
+    void stop();
+};
+
+} // namespace jarvis::noded

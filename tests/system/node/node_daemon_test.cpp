@@ -1,0 +1,280 @@
+// Real jnoded and jshepherd on this machine, with the test as their controller.
+#include "fake_controller.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <csignal>
+#include <filesystem>
+
+using namespace jarvis::test;
+
+namespace {
+
+constexpr std::uint32_t completed = 5, failed = 6, cancelled = 7, timeout = 8, node_fail = 10; // JobState by number
+constexpr std::uint32_t user_class = 1, resources_class = 2, system_class = 4;                 // EndClass by number
+
+bool record_is_gone(const NodeUnderTest& node, const std::string& name)
+{
+    return node.wait_for([&] { return !std::filesystem::exists(node.run_folder() + "/jobs/" + name); });
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_job_runs_and_is_forgotten_after_the_ack)
+{
+    NodeUnderTest node("run");
+    const auto registration = node.accept();
+    BOOST_TEST(registration.topology().cores_size() >= 1);
+    BOOST_TEST(registration.report().running_size() == 0);
+    node.send_start(node.job(7, "echo $GREETING from $JARVIS_JOB_ID; pwd; test -d $JARVIS_TMPDIR && echo tmp; exit 3"));
+    const auto ended = node.wait_ended(7);
+    BOOST_TEST(ended.end().state() == failed);
+    BOOST_TEST(ended.end().end_class() == user_class);
+    BOOST_TEST(ended.end().exit_code() == 3);
+    BOOST_TEST(node.read("7.out") == "hello from 7\n" + node.folder() + "\ntmp\n");
+    BOOST_TEST(std::filesystem::exists(node.run_folder() + "/jobs/7.1/exit"));
+    node.send_ack(7);
+    BOOST_TEST(record_is_gone(node, "7.1"));
+    BOOST_TEST(std::filesystem::is_empty(node.path("tmp")));
+}
+
+BOOST_AUTO_TEST_CASE(a_doubled_start_runs_once)
+{
+    NodeUnderTest node("doubled");
+    node.accept();
+    jarvis::wire::ToNode message;
+    *message.mutable_start() = node.job(1, "echo ran >> count; sleep 0.3");
+    node.send(message, true);
+    node.send_start(message.start());
+    BOOST_TEST(node.wait_ended(1).end().state() == completed);
+    node.send_start(message.start());
+    BOOST_TEST(node.wait_ended(1).end().state() == completed);
+    BOOST_TEST(node.read("count") == "ran\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_kills_what_ignores_sigterm_and_what_was_daemonised)
+{
+    NodeUnderTest node("stop");
+    node.accept();
+    const auto word = node.folder() + "/marker";
+    node.send_start(node.job(2, "trap '' TERM; (trap '' TERM; setsid sh -c \"while :; do sleep 1; done # " + word +
+                                    "\" &); echo up; while :; do sleep 1; done"));
+    BOOST_TEST(node.wait_for([&] { return node.read("2.out") == "up\n" && !node.processes_with(word).empty(); }));
+    node.send_stop(2);
+    const auto ended = node.wait_ended(2);
+    BOOST_TEST(ended.end().state() == cancelled);
+    BOOST_TEST(ended.end().signal() == SIGKILL);
+    BOOST_TEST(ended.end().cause() == "cancelled by alice");
+    BOOST_TEST(node.processes_with(word).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_right_behind_the_start_does_not_wait_for_the_grace)
+{
+    NodeUnderTest node("stop_early");
+    node.kill_grace = 60s;
+    node.accept();
+    for (std::uint64_t id = 1; id <= 10; ++id) {
+        node.send_start(node.job(id, "exec sleep 60"));
+        node.send_stop(id);
+    }
+    for (std::uint64_t id = 1; id <= 10; ++id)
+        BOOST_TEST(node.wait_ended(id).end().state() == cancelled);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_of_a_job_that_is_not_here_ends_it)
+{
+    NodeUnderTest node("stop_unknown");
+    node.accept();
+    node.send_stop(99);
+    BOOST_TEST(node.wait_ended(99).end().state() == cancelled);
+}
+
+BOOST_AUTO_TEST_CASE(signals_reach_the_script_or_everything)
+{
+    NodeUnderTest node("signals");
+    node.accept();
+    node.send_start(node.job(3, "trap 'echo script' USR1; sh -c 'trap \"echo child\" USR1; echo up; while :; do sleep 0.1; done' &\n"
+                                "while :; do sleep 0.1; done"));
+    BOOST_TEST(node.wait_for([&] { return node.read("3.out") == "up\n"; }));
+    node.send_signal(3, SIGUSR1, true);
+    BOOST_TEST(node.wait_for([&] { return node.read("3.out") == "up\nscript\n"; }));
+    node.send_stop(3);
+    BOOST_TEST(node.wait_ended(3).end().state() == cancelled);
+}
+
+BOOST_AUTO_TEST_CASE(the_time_limit_warns_then_stops)
+{
+    NodeUnderTest node("limit");
+    node.accept();
+    auto start = node.job(4, "trap 'echo warned' USR1; while :; do sleep 0.1; done");
+    start.mutable_request()->set_time_limit_us(2'000'000);
+    start.mutable_request()->mutable_warning()->set_signal(SIGUSR1);
+    start.mutable_request()->mutable_warning()->set_before_us(1'000'000);
+    start.mutable_request()->mutable_warning()->set_batch_only(true);
+    node.send_start(start);
+    const auto ended = node.wait_ended(4);
+    BOOST_TEST(ended.end().state() == timeout);
+    BOOST_TEST(ended.end().end_class() == resources_class);
+    BOOST_TEST(ended.end().cause() == "time limit of 2s reached");
+    BOOST_TEST(node.read("4.out") == "warned\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_restart_adopts_running_jobs_and_ends_that_came_meanwhile)
+{
+    for (const int how : {SIGKILL, SIGTERM}) {
+        NodeUnderTest node(how == SIGKILL ? "adopt_kill" : "adopt_term");
+        node.accept();
+        node.send_start(node.job(1, "echo on; while [ ! -e go ]; do sleep 0.05; done; echo off; exit 5"));
+        node.send_start(node.job(2, "while [ ! -e early ]; do sleep 0.05; done; exit 6"));
+        node.send_start(node.job(3, "exec sleep 60"));
+        BOOST_TEST(node.wait_for([&] { return node.read("1.out") == "on\n" && std::filesystem::exists(node.path("3.out")); }));
+        node.kill_daemon(how);
+        std::filesystem::create_directory(node.path("early"));
+        BOOST_TEST(node.wait_for([&] { return std::filesystem::exists(node.run_folder() + "/jobs/2.1/exit"); }));
+        node.start_daemon();
+        const auto registration = node.accept();
+        BOOST_TEST(registration.report().running_size() == 2);
+        BOOST_TEST(registration.report().ended_size() == 1);
+        node.send_start(node.job(1, "echo again >> 1.out"));
+        std::filesystem::create_directory(node.path("go"));
+        BOOST_TEST(node.wait_ended(1).end().exit_code() == 5);
+        BOOST_TEST(node.wait_ended(2).end().exit_code() == 6);
+        BOOST_TEST(node.read("1.out") == "on\noff\n");
+        node.send_stop(3);
+        BOOST_TEST(node.wait_ended(3).end().state() == cancelled);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_is_remembered_over_a_restart)
+{
+    NodeUnderTest node("stop_restart");
+    node.kill_grace = 3s;
+    node.accept();
+    node.send_start(node.job(1, "trap '' TERM; echo up; while :; do sleep 0.1; done"));
+    BOOST_TEST(node.wait_for([&] { return node.read("1.out") == "up\n"; }));
+    node.send_stop(1);
+    BOOST_TEST(node.wait_for([&] { return std::filesystem::exists(node.run_folder() + "/jobs/1.1/stop"); }));
+    node.kill_daemon(SIGKILL);
+    node.start_daemon();
+    node.accept();
+    const auto ended = node.wait_ended(1);
+    BOOST_TEST(ended.end().state() == cancelled);
+    BOOST_TEST(ended.end().signal() == SIGKILL);
+}
+
+BOOST_AUTO_TEST_CASE(jobs_and_limits_go_on_while_the_controller_is_away)
+{
+    NodeUnderTest node("away");
+    node.accept();
+    auto start = node.job(1, "exec sleep 60");
+    start.mutable_request()->set_time_limit_us(1'000'000);
+    node.send_start(start);
+    node.send_start(node.job(2, "sleep 0.5; exit 4"));
+    BOOST_TEST(node.wait_for([&] { return std::filesystem::exists(node.path("2.out")); }));
+    node.disconnect();
+    BOOST_TEST(node.wait_for([&] {
+        return std::filesystem::exists(node.run_folder() + "/jobs/1.1/exit") &&
+               std::filesystem::exists(node.run_folder() + "/jobs/2.1/exit");
+    }));
+    const auto registration = node.accept();
+    BOOST_TEST(registration.report().ended_size() == 2);
+    BOOST_TEST(node.wait_ended(1).end().state() == timeout);
+    BOOST_TEST(node.wait_ended(2).end().exit_code() == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_dead_launcher_is_replaced_and_its_jobs_are_followed)
+{
+    NodeUnderTest node("launcher");
+    node.accept();
+    node.send_start(node.job(1, "echo up; while [ ! -e go ]; do sleep 0.05; done; exit 5"));
+    BOOST_TEST(node.wait_for([&] { return node.read("1.out") == "up\n"; }));
+    const auto launchers = node.processes_with(node.run_folder() + "/launcher.sock");
+    BOOST_REQUIRE(!launchers.empty());
+    for (const auto pid : launchers)
+        ::kill(pid, SIGKILL);
+    node.send_start(node.job(2, "exit 8"));
+    BOOST_TEST(node.wait_ended(2).end().exit_code() == 8);
+    std::filesystem::create_directory(node.path("go"));
+    BOOST_TEST(node.wait_ended(1).end().exit_code() == 5);
+}
+
+BOOST_AUTO_TEST_CASE(a_dead_shepherd_fails_its_job_and_leaves_nothing)
+{
+    NodeUnderTest node("shepherd");
+    node.accept();
+    const auto word = node.folder() + "/marker";
+    node.send_start(node.job(1, "echo up; sh -c 'while :; do sleep 0.1; done # " + word + "'"));
+    BOOST_TEST(node.wait_for([&] { return node.read("1.out") == "up\n"; }));
+    ::kill(std::stoi(node.read("run/jobs/1.1/shepherd.pid")), SIGKILL);
+    const auto ended = node.wait_ended(1);
+    BOOST_TEST(ended.end().state() == failed);
+    BOOST_TEST(ended.end().end_class() == system_class);
+    BOOST_TEST(node.wait_for([&] { return node.processes_with("while :; do sleep 0.1; done # " + word).empty(); }));
+}
+
+BOOST_AUTO_TEST_CASE(a_new_boot_id_gives_the_job_back)
+{
+    NodeUnderTest node("boot");
+    node.accept();
+    node.send_start(node.job(1, "echo up; exec sleep 5"));
+    BOOST_TEST(node.wait_for([&] { return node.read("1.out") == "up\n"; }));
+    node.kill_daemon(SIGKILL);
+    for (const auto pid : node.processes_with(node.run_folder())) // a reboot leaves no process
+        ::kill(pid, SIGKILL);
+    node.new_boot_id();
+    node.start_daemon();
+    const auto registration = node.accept();
+    BOOST_REQUIRE(registration.report().ended_size() == 1);
+    BOOST_TEST(registration.report().ended(0).end().state() == node_fail);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_launched_ends_with_the_reason)
+{
+    NodeUnderTest node("fault");
+    node.accept();
+    auto start = node.job(1, "true");
+    start.mutable_request()->set_working_directory(node.folder() + "/missing");
+    node.send_start(start);
+    const auto ended = node.wait_ended(1);
+    BOOST_TEST(ended.end().state() == failed);
+    BOOST_TEST(ended.end().end_class() == user_class);
+    BOOST_TEST(ended.end().cause().find("missing") != std::string::npos, ended.end().cause());
+    start = node.job(2, "true");
+    start.mutable_placement()->add_core_words(std::uint64_t{1} << 63);
+    start.mutable_placement()->add_core_words(std::uint64_t{1} << 63);
+    node.send_start(start);
+    BOOST_TEST(node.wait_ended(2).end().end_class() == system_class);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_daemon_of_the_same_node_refuses)
+{
+    NodeUnderTest node("twice");
+    node.accept();
+    NodeUnderTest* first = &node;
+    const auto log_size = first->read("jnoded.log").size();
+    // start_daemon forgets the first one's pid; the second one must end by itself.
+    const auto running = first->processes_with(first->folder() + "/jarvis.toml");
+    BOOST_REQUIRE_EQUAL(running.size(), 1u);
+    first->start_daemon();
+    BOOST_TEST(first->daemon_ends_within(10s));
+    BOOST_TEST(first->read("jnoded.log").find("another jnoded", log_size) != std::string::npos);
+    ::kill(running.front(), SIGTERM);
+    BOOST_TEST(first->wait_for([&] { return first->processes_with(first->folder() + "/jarvis.toml").empty(); }));
+}
+
+BOOST_AUTO_TEST_CASE(a_clean_stop_without_jobs_leaves_no_process_and_no_cgroup)
+{
+    NodeUnderTest node("clean");
+    node.accept();
+    node.send_start(node.job(1, "true"));
+    BOOST_TEST(node.wait_ended(1).end().state() == completed);
+    node.send_ack(1);
+    BOOST_TEST(record_is_gone(node, "1.1"));
+    node.kill_daemon(SIGTERM);
+    BOOST_TEST(node.wait_for([&] { return node.processes_with(node.run_folder()).empty(); }));
+    for (const auto* mount : {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"}) {
+        std::error_code error;
+        for (const auto& entry : std::filesystem::directory_iterator(mount, error))
+            BOOST_TEST(!entry.path().filename().string().ends_with("_t" + std::to_string(::getpid())), entry.path());
+    }
+}
