@@ -27,7 +27,7 @@ def page_of(program):
 
 def plain(page):
     shown = subprocess.run(["mandoc", "-T", "ascii", page], check=True, stdout=subprocess.PIPE, text=True).stdout
-    return re.sub(r".\b", "", shown)
+    return re.sub(".\x08", "", shown)
 
 
 def main():

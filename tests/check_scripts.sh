@@ -3,5 +3,5 @@
 set -eu
 cd "$(dirname "$0")/.."
 command -v shellcheck >/dev/null || { echo "skipped: shellcheck is not installed"; exit 77; }
-find .ci contrib tests etc -type f ! -name '*.py' -exec grep -lE '^#!/bin/(ba)?sh' {} + | sort | xargs shellcheck -x
+find .ci contrib tests etc -type f \( -name '*.sh' -o -path .ci/run \) -print0 | sort -z | xargs -0 shellcheck -x
 echo "shell scripts are clean"
