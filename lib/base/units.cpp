@@ -8,7 +8,10 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
+#include <cstdint>
 #include <cstring>
+#include <tuple>
+#include <vector>
 
 namespace jarvis {
 
