@@ -84,13 +84,23 @@ bool NodeConnection::read_from(Peer& peer)
             continue;
         if (size <= 0)
             return size < 0 && errno == EAGAIN;
-        if (auto fed = peer.reader.feed({buffer, static_cast<std::size_t>(size)}); !fed) {
-            log_warning("closed a connection: {}", fed.error().message);
-            return false;
-        }
+        peer.reader.feed({buffer, static_cast<std::size_t>(size)});
         if (static_cast<std::size_t>(size) < sizeof buffer)
             return true;
     }
+}
+
+Result<std::optional<NodeConnection::Message>> NodeConnection::next_message(Peer& peer)
+{
+    auto bytes = peer.reader.next();
+    if (!bytes)
+        return std::unexpected(bytes.error());
+    if (!*bytes)
+        return std::nullopt;
+    Message message{{}, std::move(**bytes)};
+    if (auto parsed = wire::parse_into(message.parsed, message.bytes); !parsed)
+        return std::unexpected(parsed.error());
+    return message;
 }
 
 void NodeConnection::send(const wire::FromLauncher& message)
@@ -135,18 +145,19 @@ void NodeConnection::handle(const std::vector<pollfd>& waits, const Connected& c
         if (!(events_of(waits, here->socket.get()) & (POLLIN | POLLHUP | POLLERR)))
             continue;
         bool open = read_from(*here);
-        while (auto bytes = here->reader.next()) {
-            wire::ToLauncher message;
-            if (auto parsed = wire::parse_into(message, *bytes); !parsed) {
-                log_warning("closed a connection: {}", parsed.error().message);
+        for (;;) {
+            auto message = next_message(*here);
+            if (!message) {
+                log_warning("closed a connection: {}", message.error().message);
                 open = false;
-                break;
             }
+            if (!message || !*message)
+                break;
             if (!connected_ || here != peers_.begin()) {
                 make_current(here);
                 connected();
             }
-            take(std::move(message), std::move(*bytes));
+            take(std::move((*message)->parsed), std::move((*message)->bytes));
         }
         if (!open)
             drop(here);

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <list>
+#include <optional>
 #include <poll.h>
 #include <string>
 #include <vector>
@@ -21,6 +22,10 @@ class NodeConnection {
         Fd socket;
         wire::FrameReader reader;
     };
+    struct Message {
+        wire::ToLauncher parsed;
+        std::string bytes;
+    };
     std::string path_;
     Fd listener_;
     std::list<Peer> peers_;   // the node daemon's first, when there is one; then those that have said nothing yet
@@ -30,6 +35,7 @@ class NodeConnection {
 
     void accept_peers();
     bool read_from(Peer& peer);
+    static Result<std::optional<Message>> next_message(Peer& peer);
     void drop(std::list<Peer>::iterator peer);
     void make_current(std::list<Peer>::iterator peer);
 

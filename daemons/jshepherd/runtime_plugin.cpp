@@ -94,16 +94,16 @@ Result<std::vector<jarvis_value>> make_values(const jarvis_plugin_header& header
     std::vector<jarvis_value> values;
     for (std::uint32_t i = 0; i < header.setting_count; ++i) {
         const jarvis_setting& setting = setting_at(header, i);
-        const bool set = texts.contains(setting.name);
         const std::string& text = texts.try_emplace(setting.name, setting.default_text).first->second;
         const auto integer = integer_of(setting, text);
         if (!integer)
             return fail(integer.error(), "runtime {}: setting {}", header.name, setting.name);
+        const bool is_text = setting.type == JARVIS_SETTING_STRING;
         values.push_back({.name = setting.name,
                           .type = setting.type,
-                          .set = set,
-                          .text = text.c_str(),
-                          .text_size = text.size(),
+                          .reserved = 0,
+                          .text = is_text ? text.c_str() : "",
+                          .text_size = is_text ? text.size() : 0,
                           .integer = *integer});
     }
     return values;
