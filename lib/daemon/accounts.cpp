@@ -54,6 +54,7 @@ class Lookups : public std::enable_shared_from_this<Lookups<Key, Value>> {
 
     bool start_thread();
     void run();
+    Result<Value> ask(const Key& key) const;
     void settle(const Key& key, Result<Value> answer);
     Result<void> join_queue(const Key& key, Entry& entry);
 
@@ -93,7 +94,7 @@ void Lookups<Key, Value>::run()
         Key key = std::move(queue_.front());
         queue_.pop_front();
         lock.unlock();
-        auto answer = ask_(key);
+        auto answer = ask(key);
         lock.lock();
         if (stopped_)
             break;
@@ -101,6 +102,17 @@ void Lookups<Key, Value>::run()
     }
     --threads_;
     changed_.notify_all();
+}
+
+// The thread's edge: an exception (no memory) is this question's failure.
+template <class Key, class Value>
+Result<Value> Lookups<Key, Value>::ask(const Key& key) const
+{
+    try {
+        return ask_(key);
+    } catch (const std::exception& e) {
+        return fail(Errc::unavailable, "the name service could not be asked: {}", e.what());
+    }
 }
 
 template <class Key, class Value>

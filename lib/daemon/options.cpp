@@ -27,6 +27,8 @@ Result<LogOptions> CommonOptions::log_options(std::string program, std::string_v
     LogOptions options;
     options.program = std::move(program);
     options.file = log_file ? *log_file : std::string(file);
+    if (log_file == "-")
+        options.file.clear();
     auto configured_level = parse_log_level(level);
     if (!configured_level)
         return std::unexpected(std::move(configured_level.error()));
@@ -49,7 +51,7 @@ void add_common_options(CLI::App& app, CommonOptions& options)
     app.add_option("--config", options.config, "Configuration file (default: $JARVIS_CONF, else /etc/jarvis/jarvis.toml)")
         ->type_name("FILE");
     app.add_flag("--check-config", options.check_config, "Check the configuration, say what is wrong with it, and exit");
-    app.add_option("--log-file", options.log_file, "Log to this file; empty is standard error")->type_name("FILE");
+    app.add_option("--log-file", options.log_file, "Log to this file; - is standard error")->type_name("FILE");
     app.add_option_function<std::string>(
            "--log-level", [&options](const std::string& word) { options.log_level = levels.at(word); },
            "trace, debug, info, warning or error")

@@ -91,15 +91,15 @@ void TaskGroup::cancel()
         task->cancel.emit(asio::cancellation_type::terminal);
 }
 
+// Both waits go on when the waiting task is cancelled: the tasks refer to what it owns.
 asio::awaitable<void> TaskGroup::wait()
 {
     auto state = state_;
-    while (!state->tasks.empty()) {
+    bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    while (!state->tasks.empty())
         co_await state->emptied.async_wait(asio::as_tuple(asio::use_awaitable));
-        // The wait ends when the group is empty, and when the waiting task itself is cancelled.
-        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-            co_return;
-    }
+    co_await asio::this_coro::throw_if_cancelled(throws);
 }
 
 asio::awaitable<bool> TaskGroup::wait_for(std::chrono::milliseconds limit)
@@ -113,12 +113,28 @@ asio::awaitable<bool> TaskGroup::wait_for(std::chrono::milliseconds limit)
         *expired = true;
         state->emptied.cancel();
     });
-    while (!state->tasks.empty() && !*expired) {
+    bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    while (!state->tasks.empty() && !*expired)
         co_await state->emptied.async_wait(asio::as_tuple(asio::use_awaitable));
-        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-            break;
-    }
+    co_await asio::this_coro::throw_if_cancelled(throws);
     co_return state->tasks.empty();
+}
+
+asio::awaitable<void> TaskGroup::around(asio::awaitable<void> body)
+{
+    std::exception_ptr error;
+    try {
+        co_await std::move(body);
+    } catch (...) { // whatever it is goes on after the tasks have ended
+        error = std::current_exception();
+    }
+    cancel();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await wait();
+    co_await asio::this_coro::throw_if_cancelled(true);
+    if (error)
+        std::rethrow_exception(error);
 }
 
 std::size_t TaskGroup::size() const { return state_->tasks.size(); }

@@ -38,7 +38,7 @@ struct LogToFile {
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(log)
+BOOST_AUTO_TEST_SUITE(log_lines)
 
 BOOST_AUTO_TEST_CASE(text_lines)
 {

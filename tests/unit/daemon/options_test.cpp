@@ -43,11 +43,12 @@ BOOST_AUTO_TEST_CASE(log_options_win_over_the_configuration)
     auto plain = parse({}).options.log_options("jctld", "/var/log/j", "warning", "json").value();
     BOOST_TEST(plain.file == "/var/log/j");
     BOOST_TEST((plain.level == daemon::LogLevel::warning && plain.format == daemon::LogFormat::json));
-    auto typed = parse({"--log-file=", "--log-level", "debug", "--log-format=text"})
+    auto typed = parse({"--log-file", "-", "--log-level", "debug", "--log-format=text"})
                      .options.log_options("jctld", "/var/log/j", "warning", "json")
                      .value();
     BOOST_TEST(typed.file == "");
     BOOST_TEST((typed.level == daemon::LogLevel::debug && typed.format == daemon::LogFormat::text));
+    BOOST_TEST(parse({"--log-file=x"}).options.log_options("jctld", "/var/log/j", "info", "text").value().file == "x");
     BOOST_TEST(!parse({}).options.log_options("jctld", "", "loud", "json").has_value());
 }
 

@@ -115,6 +115,42 @@ BOOST_AUTO_TEST_CASE(a_task_may_cancel_its_own_group)
     run(loop, test());
 }
 
+BOOST_AUTO_TEST_CASE(cancelled_task_waits_for_tasks_of_its_own)
+{
+    asio::io_context loop;
+    asio::thread_pool pool(1);
+    auto test = [&]() -> asio::awaitable<void> {
+        daemon::TaskGroup outer(loop.get_executor(), "outer");
+        bool inner_ended = false, session_alive = false;
+        auto session = [&]() -> asio::awaitable<void> {
+            struct Alive {
+                bool& flag;
+                explicit Alive(bool& f) : flag(f) { flag = true; }
+                ~Alive() { flag = false; }
+            } alive{session_alive};
+            daemon::TaskGroup inner(loop.get_executor(), "inner");
+            auto child = [&]() -> asio::awaitable<void> {
+                co_await daemon::off_loop(pool, [] { std::this_thread::sleep_for(50ms); });
+                BOOST_TEST(alive.flag);
+                inner_ended = true;
+            };
+            auto body = [&]() -> asio::awaitable<void> {
+                inner.spawn("child", child());
+                inner.spawn("other", pause(1h));
+                co_await pause(1h);
+            };
+            co_await inner.around(body());
+        };
+        outer.spawn("session", session());
+        co_await pause(10ms);
+        outer.cancel();
+        BOOST_TEST(co_await outer.wait_for(5s));
+        BOOST_TEST(inner_ended);
+        BOOST_TEST(!session_alive);
+    };
+    run(loop, test());
+}
+
 BOOST_AUTO_TEST_CASE(group_that_goes_cancels)
 {
     asio::io_context loop;
