@@ -57,6 +57,8 @@ public:
 
     // From the kernel; a channel that has none (TLS) answers nothing.
     virtual std::optional<PeerCredentials> credentials() const = 0;
+    // The socket, for an auth plugin to ask the kernel about; it stays the channel's. -1 after close.
+    virtual int native_handle() const = 0;
     // For logs: "uid 1000 pid 4711 on /run/jarvis/jctld.sock".
     virtual std::string description() const = 0;
 };

@@ -67,6 +67,7 @@ public:
     void close() override { close_because({Errc::unavailable, "the connection was closed here"}); }
     bool is_open() const override { return !why_closed_; }
     std::optional<PeerCredentials> credentials() const override { return credentials_; }
+    int native_handle() const override { return is_open() ? const_cast<Socket&>(socket_).native_handle() : -1; }
     std::string description() const override
     {
         return fmt::format("uid {} pid {} on {}", credentials_.uid, credentials_.pid, path_);
