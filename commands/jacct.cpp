@@ -25,19 +25,27 @@ constexpr Option options[] = {
     {0, "json", "", "print JSON (schema jarvis.jobs/1)"},
 };
 
+// A time of day is the last one here: the history lies behind us, while the parser's "08:00" lies ahead.
+Result<WallTime> parse_past_time(const std::string& text, WallTime now)
+{
+    const bool time_of_day = text == "noon" || text == "midnight" || (text.find(':') != std::string::npos && text.find('-') == std::string::npos &&
+                                                                      text.find_first_not_of("0123456789:") == std::string::npos);
+    return parse_wall_time(text, time_of_day ? now - std::chrono::days(1) : now);
+}
+
 Result<void> fill_times(wire::QueryHistory& query, const CommandLine& line, WallTime now)
 {
     std::optional<std::string> since = line.last("since");
     if (!since && !line.has("jobs"))
         since = "today";
     if (since) {
-        const auto time = parse_wall_time(*since, now);
+        const auto time = parse_past_time(*since, now);
         if (!time)
             return fail(time.error(), "--since");
         query.set_since_us(time->time_since_epoch().count());
     }
     if (const auto until = line.last("until")) {
-        const auto time = parse_wall_time(*until, now);
+        const auto time = parse_past_time(*until, now);
         if (!time)
             return fail(time.error(), "--until");
         query.set_until_us(time->time_since_epoch().count());
@@ -95,7 +103,8 @@ int main(int argc, char** argv)
         .summary = "Show what jobs did and used, ended ones too.",
         .usage = {"[OPTION]..."},
         .options = options,
-        .notes = "Times are 08:00, today, 2026-11-21, 2026-11-21T08:00, each with Z or an offset where it is not the local time.",
+        .notes = "Times are 08:00 (the last), today, 2026-11-21, 2026-11-21T08:00, the last with Z or an offset where it is not the\n"
+                 "local time.",
     };
     return run_program(program, argc, argv, run);
 }

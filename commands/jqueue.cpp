@@ -13,7 +13,7 @@ using namespace jarvis::client;
 
 namespace {
 
-constexpr std::string_view default_columns = "id,name,user,partition,st,time,limit,cores,memory,where";
+constexpr std::string_view default_columns = "id,name,user,partition,st,time,cores,memory,where";
 
 constexpr Option options[] = {
     {'j', "jobs", "IDS", "these jobs only: 7,9-12; ended ones too, as long as the controller knows them"},

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 namespace jarvis::client {
 
@@ -240,6 +241,14 @@ int run_body(const Program& program, int argc, char** argv, int (*body)(const Pr
     return static_cast<int>(Exit::done);
 }
 
+// A reader that has seen enough ("jq | head -1") is no failure of ours.
+int cannot_write(const Program& program, int error_number, int code)
+{
+    if (error_number == EPIPE || code != 0)
+        return code;
+    return report(program, system_error(error_number, "cannot write standard output").message, Exit::failed);
+}
+
 } // namespace
 
 int run_program(const Program& program, int argc, char** argv, int (*body)(const Program&, const CommandLine&))
@@ -249,14 +258,12 @@ int run_program(const Program& program, int argc, char** argv, int (*body)(const
     int code = 0;
     try {
         code = run_body(program, argc, argv, body);
-    } catch (const std::exception& problem) { // no memory, or standard output cannot be written
+    } catch (const std::system_error& problem) { // fmt::print: standard output cannot be written
+        return cannot_write(program, problem.code().value(), code);
+    } catch (const std::exception& problem) { // no memory
         return report(program, problem.what(), Exit::failed);
     }
-    // A reader that has seen enough ("jq | head -1") is no failure of ours.
-    errno = 0;
-    if (std::fflush(stdout) != 0 && errno != EPIPE && code == 0)
-        return report(program, system_error(errno, "cannot write standard output").message, Exit::failed);
-    return code;
+    return std::fflush(stdout) == 0 ? code : cannot_write(program, errno, code);
 }
 
 } // namespace jarvis::client

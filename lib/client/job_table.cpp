@@ -41,15 +41,16 @@ Cell reason(const JobRow& row)
     return text(why.text().empty() ? why.code() : why.text());
 }
 
-// The nodes of a job that has some, else why it waits, in brackets as people know it from other queues.
+// The nodes of a job that has some, and in brackets, as people know it from other queues, why it waits or went wrong.
 Cell place(const JobRow& row)
 {
-    if (!row.summary->nodes().empty())
-        return text(row.summary->nodes());
-    auto why = reason(row);
-    if (!why.text.empty())
-        why.text = "(" + why.text + ")";
-    return why;
+    const auto& end = row.summary->end();
+    const bool went_wrong = row.summary->has_end() && end.end_class() != static_cast<std::uint32_t>(EndClass::none);
+    auto nodes = text(row.summary->nodes());
+    const auto why = went_wrong ? escape_for_terminal(end.cause()) : reason(row).text;
+    if (!why.empty())
+        nodes.text += fmt::format("{}({})", nodes.text.empty() ? "" : " ", why);
+    return nodes;
 }
 
 Cell left(const JobRow& row, WallTime now)
@@ -88,7 +89,7 @@ const JobColumn columns[] = {
      [](Row row, WallTime) { return row.summary->nodes().empty() ? nothing() : text(row.summary->nodes()); }},
     {"nnodes", "NNODES", "number of nodes", Align::right, 0, false,
      [](Row row, WallTime) { return number(row.summary->node_count()); }},
-    {"where", "NODES (REASON)", "nodes, or why it waits", Align::left, 8, false, [](Row row, WallTime) { return place(row); }},
+    {"where", "NODES (REASON)", "nodes, and why it waits or went wrong", Align::left, 8, false, [](Row row, WallTime) { return place(row); }},
     {"reason", "REASON", "why it waits", Align::left, 8, false, [](Row row, WallTime) { return reason(row); }},
     {"submitted", "SUBMITTED", "when it was submitted", Align::left, 0, false,
      [](Row row, WallTime) { return time(row.summary->submitted_us()); }},

@@ -107,7 +107,7 @@ void add_detail(json::object& object, const wire::JobDetail& detail)
     object["output_path"] = if_there(!detail.output_path().empty(), [&] { return text(detail.output_path()); });
     object["error_path"] = if_there(!detail.error_path().empty(), [&] { return text(detail.error_path()); });
     object["input_path"] = if_there(!detail.input_path().empty(), [&] { return text(detail.input_path()); });
-    object["request"] = request_object(detail.request());
+    object["request"] = if_there(detail.has_request(), [&] { return request_object(detail.request()); });
     json::array places;
     for (const auto& node : detail.nodes())
         places.push_back(place_object(node));

@@ -70,7 +70,7 @@ std::string end_line(const wire::JobSummary& summary)
         text = fmt::format("exit code {}", end.exit_code());
     else if (end.signal() > 0)
         text = fmt::format("signal {}", signal_name(end.signal()));
-    if (!end.cause().empty())
+    if (!end.cause().empty() && end.cause() != text)
         text += (text.empty() ? "" : "; ") + escape_for_terminal(end.cause());
     if (end.end_class() > 0 && end.end_class() <= static_cast<std::uint32_t>(EndClass::system))
         text += fmt::format(" (class {})", name(static_cast<EndClass>(end.end_class())));
@@ -125,7 +125,7 @@ void add_request(Listing& listing, const wire::JobDetail& job)
     listing.add_bytes("comment", request.comment());
     if (!request.mail_type().empty() && request.mail_type() != "NONE")
         listing.add_bytes("mail", request.mail_type() + " " + request.mail_user());
-    listing.add_bytes("submitted from", request.submit_host().empty() ? "" : request.submit_host() + ":" + request.submit_directory());
+    listing.add_bytes("from", request.submit_host().empty() ? "" : request.submit_host() + ":" + request.submit_directory());
 }
 
 void add_places(Listing& listing, const wire::JobDetail& job)

@@ -73,6 +73,15 @@ Result<void> store_name(const std::string& text, std::string& place)
 
 // --- one function for each option that needs more than a line ---
 
+// A job's name stands in lists, mails and file names.
+Result<void> set_job_name(SubmitOptions& options, const std::string& text, WallTime)
+{
+    const bool control = std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    if (control || !is_utf8(text))
+        return fail(Errc::invalid, "a name has no control characters and is UTF-8, found \"{}\"", escape_for_terminal(text));
+    return store_name(text, options.submitted.request.name);
+}
+
 Result<void> set_time(SubmitOptions& options, const std::string& text, WallTime)
 {
     const auto limit = parse_time_limit(text);
@@ -152,8 +161,7 @@ using Options = SubmitOptions&;
 using Text = const std::string&;
 
 const SubmitOption table[] = {
-    {{'J', "job-name", "NAME", "name of the job (default: the script's file name)"}, false,
-     [](Options o, Text text, WallTime) { return store_name(text, o.submitted.request.name); }},
+    {{'J', "job-name", "NAME", "name of the job (default: the script's file name)"}, false, set_job_name},
     {{'p', "partition", "NAME", "partition to run in (default: the cluster's default partition)"}, false,
      [](Options o, Text text, WallTime) { return store_name(text, o.submitted.request.partition); }},
     {{'n', "ntasks", "N", "number of tasks (default: 1)"}, false,

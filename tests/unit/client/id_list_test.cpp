@@ -10,7 +10,8 @@ namespace {
 std::vector<std::uint64_t> ids(std::string_view text)
 {
     std::vector<std::uint64_t> values;
-    for (auto id : parse_id_list(text).value())
+    const auto list = parse_id_list(text).value();
+    for (auto id : list)
         values.push_back(id.value);
     return values;
 }

@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(wrong_values_say_where_they_stand)
     BOOST_TEST(problem({}, {}, "#JSUB echo\n") == "run.sh:2: expected an option, found \"echo\"");
     BOOST_TEST(problem({}, {}, "#JSUB --wait\n") == "run.sh:2: --wait is for the command line only");
     for (const Words& words : std::vector<Words>{{"--open-mode=x"}, {"--signal=NOPE"}, {"--signal=15@0"}, {"--mail-type=x"}, {"-o", "%q"},
-                                                 {"-t", "0"}, {"-J", ""}, {"--begin=soon"}, {"--nice=1e3"}, {"--export=1"}})
+                                                 {"-t", "0"}, {"-J", ""}, {"-J", "two\nlines"}, {"-J", "latin\xe4"}, {"-J", "esc\x1b[1m"}, {"--begin=soon"}, {"--nice=1e3"}, {"--export=1"}})
         BOOST_TEST(!problem(words).empty(), words[0]);
 }
 
