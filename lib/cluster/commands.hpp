@@ -113,6 +113,7 @@ struct RegisterNode {
 struct NodeReported {
     NodeId node;
     NodeReport report;
+    bool complete = true; // false: some ends alone, and nothing is said of what runs
 };
 struct NodeDisconnected {
     std::string name; // as in its Register

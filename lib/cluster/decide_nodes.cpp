@@ -65,7 +65,7 @@ void take_missing(const State& state, const Node& node, const NodeReport& report
             outcome.effects.push_back(
                 StopOnNode{node.id, {id, job->incarnation}, StopWhy::cancelled, job->stop->cause});
         } else {
-            outcome.effects.push_back(StartOnNode{node.id, job});
+            outcome.effects.push_back(StartOnNode{node.id, {id, job->incarnation}, job->request, job->run->placement});
         }
     }
 }
@@ -129,7 +129,14 @@ Outcome decide(const State& state, const RegisterNode& command, Instant)
 Outcome decide(const State& state, const NodeReported& command, Instant)
 {
     Outcome outcome;
-    take_report(state, state.nodes[command.node.value], command.report, false, outcome);
+    const auto& node = state.nodes[command.node.value];
+    if (command.complete) {
+        take_report(state, node, command.report, false, outcome);
+        return outcome;
+    }
+    std::set<JobId> over;
+    for (const auto& ended : command.report.ended)
+        take_end(state, node.id, ended, over, outcome);
     return outcome;
 }
 

@@ -23,8 +23,9 @@ Outcome decide(const State& state, const ContinuePass& command, Instant)
         outcome.advice = why_not(state, command.partition, *job);
         return outcome;
     }
-    outcome.effects.push_back(StartOnNode{placement->node, job});
-    outcome.events.push_back(JobStarted{job->id, job->incarnation, {{std::move(*placement)}}});
+    Placement whole{{std::move(*placement)}};
+    outcome.effects.push_back(StartOnNode{whole.nodes.front().node, {job->id, job->incarnation}, job->request, whole});
+    outcome.events.push_back(JobStarted{job->id, job->incarnation, std::move(whole)});
     return outcome;
 }
 

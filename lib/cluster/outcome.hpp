@@ -35,7 +35,9 @@ struct RefuseNode {
 };
 struct StartOnNode {
     NodeId node;
-    JobPtr job;
+    JobRef job;
+    std::shared_ptr<const JobRequest> request;
+    Placement placement;
 };
 enum class StopWhy : std::uint8_t { cancelled = 0, unknown = 1 };
 struct StopOnNode {

@@ -1,0 +1,184 @@
+#include "admin.hpp"
+
+#include "base/version.hpp"
+#include "cluster/authorize.hpp"
+#include "config/settings.hpp"
+#include "daemon/log.hpp"
+#include "daemon/off_loop.hpp"
+#include "wire/convert.hpp"
+
+#include <boost/json.hpp>
+
+namespace jarvis::jctld {
+
+namespace {
+
+namespace json = boost::json;
+
+std::string format_uuid(const cluster::Uuid& uuid)
+{
+    std::string text;
+    for (std::size_t i = 0; i < uuid.size(); ++i)
+        text += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
+    return text;
+}
+
+std::string_view name(plugin::StorageCondition condition)
+{
+    switch (condition) {
+    case plugin::StorageCondition::ok: return "ok";
+    case plugin::StorageCondition::reserve: return "reserve";
+    case plugin::StorageCondition::failed: return "failed";
+    }
+    return "unknown";
+}
+
+asio::awaitable<Result<wire::AdminReply>> ping(Front& front)
+{
+    struct Counts {
+        SequenceNumber sequence;
+        std::uint64_t active = 0, known = 0;
+    };
+    auto counts = co_await front.ask([](const Replica& replica) {
+        return Counts{replica.state().sequence, replica.state().index.active_jobs, replica.state().jobs.size()};
+    });
+    if (!counts)
+        co_return std::unexpected(counts.error());
+    const auto status = front.parts().store.status();
+    const json::object object{{"schema", "jarvis.ping/1"},
+                              {"cluster", front.config().cluster.name},
+                              {"uuid", format_uuid(front.uuid())},
+                              {"version", version},
+                              {"epoch", front.epoch().value},
+                              {"sequence", counts->sequence.value},
+                              {"history_sequence", front.parts().history.applied().value},
+                              {"active_jobs", counts->active},
+                              {"known_jobs", counts->known},
+                              {"storage", name(status.condition)},
+                              {"storage_text", status.text}};
+    wire::AdminReply reply;
+    reply.set_json(json::serialize(object));
+    reply.set_text(fmt::format("jctld {} of cluster {} ({}): group {}, {} pending or running jobs, {} known; storage {}{}", version,
+                               front.config().cluster.name, format_uuid(front.uuid()), counts->sequence, counts->active,
+                               counts->known, name(status.condition), status.text.empty() ? "" : ": " + status.text));
+    co_return reply;
+}
+
+asio::awaitable<Result<config::Config>> read_configuration(Front& front)
+{
+    const auto file = front.config().file;
+    auto loaded = co_await daemon::off_loop(front.parts().pool, [&] { return config::load_config(file); });
+    if (!loaded)
+        co_return fail(Errc::invalid, "{}\nthe running configuration is unchanged", loaded.error().text());
+    co_return std::move(*loaded);
+}
+
+std::string list_of(const std::vector<config::Change>& changes)
+{
+    std::string text;
+    for (const auto& change : changes)
+        text += (text.empty() ? "" : "\n") + config::to_string(change);
+    return text;
+}
+
+asio::awaitable<Result<wire::AdminReply>> diff(Front& front)
+{
+    auto fresh = co_await read_configuration(front);
+    if (!fresh)
+        co_return std::unexpected(fresh.error());
+    const auto changes = config::config_diff(front.config(), *fresh);
+    json::array list;
+    for (const auto& change : changes)
+        list.push_back(json::object{{"key", change.key}, {"old", change.old_value}, {"new", change.new_value}, {"needs", config::text(change.needs)}});
+    wire::AdminReply reply;
+    reply.set_text(changes.empty() ? "no differences" : list_of(changes));
+    reply.set_json(json::serialize(json::object{{"schema", "jarvis.config_diff/1"}, {"changes", std::move(list)}}));
+    co_return reply;
+}
+
+asio::awaitable<Result<wire::AdminReply>> snapshot(Front& front)
+{
+    auto slot = std::make_shared<OneShot<Result<SequenceNumber>>>(front.executor());
+    front.parts().snapshots.want([slot, executor = front.executor()](Result<SequenceNumber> result) {
+        asio::post(executor, [slot, result = std::move(result)]() mutable { slot->set(std::move(result)); });
+    });
+    // The replica looks whether one is wanted when something happens; if nothing does, this is it.
+    if (auto nudged = co_await front.ask([](const Replica& replica) { return replica.snapshot_if_due(); }); !nudged)
+        co_return std::unexpected(nudged.error());
+    auto done = co_await slot->wait();
+    if (!done)
+        co_return fail(Errc::unavailable, "the controller is stopping");
+    if (!*done)
+        co_return fail(done->error(), "no snapshot was written");
+    wire::AdminReply reply;
+    reply.set_text(fmt::format("snapshot {} written", **done));
+    reply.set_json(json::serialize(json::object{{"schema", "jarvis.snapshot/1"}, {"sequence", (*done)->value}}));
+    co_return reply;
+}
+
+asio::awaitable<Result<wire::AdminReply>> reconfigure(Front& front)
+{
+    auto text = co_await reload_configuration(front);
+    if (!text)
+        co_return std::unexpected(text.error());
+    wire::AdminReply reply;
+    reply.set_text(*text);
+    reply.set_json(json::serialize(json::object{{"schema", "jarvis.reconfigure/1"}, {"text", *text}}));
+    co_return reply;
+}
+
+asio::awaitable<Result<wire::AdminReply>> answer(Front& front, const cluster::Caller& caller, wire::Admin::Action action)
+{
+    if (action == wire::Admin::PING)
+        co_return co_await ping(front);
+    if (auto allowed = cluster::may_administrate(caller); !allowed)
+        co_return std::unexpected(allowed.error());
+    switch (action) {
+    case wire::Admin::RECONFIGURE: co_return co_await reconfigure(front);
+    case wire::Admin::CONFIG_DIFF: co_return co_await diff(front);
+    case wire::Admin::SNAPSHOT: co_return co_await snapshot(front);
+    case wire::Admin::SHUTDOWN: {
+        daemon::log().info("shutdown, asked by {}", caller.user);
+        front.parts().shutdown();
+        wire::AdminReply reply;
+        reply.set_text("the controller is stopping; running jobs go on");
+        reply.set_json(json::serialize(json::object{{"schema", "jarvis.shutdown/1"}}));
+        co_return reply;
+    }
+    default: co_return fail(Errc::invalid, "the controller does not know this request; it may be older than the command");
+    }
+}
+
+} // namespace
+
+asio::awaitable<Result<std::string>> reload_configuration(Front& front)
+{
+    auto fresh = co_await read_configuration(front);
+    if (!fresh)
+        co_return std::unexpected(fresh.error());
+    // The looking up of groups may block.
+    auto roles = co_await daemon::off_loop(front.parts().pool, [&] { return Roles::from(fresh->security); });
+    if (!roles)
+        co_return fail(roles.error(), "{}: the running configuration is unchanged", front.config().file);
+    const auto changes = config::config_diff(front.config(), *fresh);
+    auto settings = core_settings(*fresh, front.parts().policy.queue_order());
+    auto answer = co_await front.decide(cluster::Configure{settings});
+    if (!answer.body)
+        co_return std::unexpected(answer.body.error());
+    front.reconfigure(std::make_shared<const config::Config>(std::move(*fresh)), std::move(*roles), std::move(settings));
+    co_return changes.empty() ? "nothing changed" : "in force, but for what needs more than a reload:\n" + list_of(changes);
+}
+
+asio::awaitable<wire::Reply> answer_admin(Front& front, cluster::Caller caller, wire::Request request)
+{
+    auto body = co_await answer(front, caller, request.admin().action());
+    wire::Reply reply;
+    reply.set_tag(request.tag());
+    if (body)
+        *reply.mutable_admin() = std::move(*body);
+    else
+        *reply.mutable_error() = wire::to_message(body.error());
+    co_return reply;
+}
+
+} // namespace jarvis::jctld

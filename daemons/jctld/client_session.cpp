@@ -1,0 +1,310 @@
+#include "client_session.hpp"
+
+#include "admin.hpp"
+#include "client.pb.h"
+#include "cluster/authorize.hpp"
+#include "daemon/log.hpp"
+#include "history_query.hpp"
+#include "submit_path.hpp"
+#include "wire/convert.hpp"
+
+namespace jarvis::jctld {
+
+namespace {
+
+// Requests of one connection that are under way; when there are as many, no more are read until one is answered.
+constexpr std::size_t requests_at_once = 256;
+// Jobs that one command changes; a longer list becomes several commands.
+constexpr std::size_t jobs_per_command = 1000;
+
+class ClientSession {
+    Front& front_;
+    wire::ChannelPtr channel_;
+    std::uint32_t uid_;
+    daemon::TaskGroup tasks_;
+    asio::steady_timer room_; // cancelled when a request ends
+
+public:
+    ClientSession(Front& front, wire::ChannelPtr channel, std::uint32_t uid)
+        : front_(front), channel_(std::move(channel)), uid_(uid), tasks_(front.executor(), "requests"),
+          room_(front.executor(), asio::steady_timer::time_point::max())
+    {
+    }
+
+    asio::awaitable<void> run()
+    {
+        for (;;) {
+            while (tasks_.size() >= requests_at_once)
+                (void)co_await room_.async_wait(asio::as_tuple(asio::use_awaitable));
+            auto frame = co_await channel_->read_frame();
+            if (!frame)
+                daemon::log().info("{}: {}", channel_->description(), frame.error().message);
+            if (!frame || !*frame)
+                break;
+            wire::Request request;
+            if (!request.ParseFromString(**frame)) {
+                daemon::log().warn("{}: a request that cannot be read; the connection is closed", channel_->description());
+                break;
+            }
+            tasks_.spawn("request", handle(std::move(request)));
+        }
+        tasks_.cancel();
+        co_await tasks_.wait();
+    }
+
+private:
+    asio::awaitable<void> handle(wire::Request request)
+    {
+        struct MakeRoom {
+            asio::steady_timer& timer;
+            ~MakeRoom() { timer.cancel(); }
+        } make_room{room_};
+        auto caller = co_await who();
+        if (!caller) {
+            reply_error(request.tag(), caller.error());
+            co_return;
+        }
+        switch (request.body_case()) {
+        case wire::Request::kSubmit: co_await submit(std::move(*caller), std::move(request)); break;
+        case wire::Request::kChangeJobs: co_await change_jobs(*caller, request); break;
+        case wire::Request::kChangeNodes: co_await change_nodes(*caller, request); break;
+        case wire::Request::kQueryJobs: co_await query_jobs(*caller, request); break;
+        case wire::Request::kQueryNodes: co_await query_nodes(request); break;
+        case wire::Request::kQueryHistory: co_await query_history(*caller, request); break;
+        case wire::Request::kWaitJob: co_await wait_job(*caller, request); break;
+        case wire::Request::kAdmin: send(co_await answer_admin(front_, *caller, request)); break;
+        case wire::Request::BODY_NOT_SET:
+            reply_error(request.tag(), {Errc::invalid, "the controller does not know this request; it may be older than the command"});
+            break;
+        }
+    }
+
+    // A user whom the name service does not know may look, but is nobody in particular.
+    asio::awaitable<Result<cluster::Caller>> who()
+    {
+        auto account = co_await front_.parts().accounts.account(uid_);
+        if (!account && account.error().code != Errc::not_found)
+            co_return std::unexpected(account.error());
+        if (!account)
+            co_return cluster::Caller{uid_, fmt::format("uid {}", uid_), cluster::Role::user};
+        const auto role = front_.roles().of(*account);
+        co_return cluster::Caller{uid_, account->user, role};
+    }
+
+    void send(const wire::Reply& reply)
+    {
+        if (auto sent = channel_->send(reply); !sent) {
+            daemon::log().info("{}: {}", channel_->description(), sent.error().message);
+            channel_->close();
+        }
+    }
+
+    void reply_error(std::uint64_t tag, const Error& error)
+    {
+        wire::Reply reply;
+        reply.set_tag(tag);
+        *reply.mutable_error() = wire::to_message(error);
+        send(reply);
+    }
+
+    asio::awaitable<void> submit(cluster::Caller caller, wire::Request request)
+    {
+        const auto tag = request.tag();
+        auto result = co_await take_submit(front_, std::move(caller), std::move(*request.mutable_submit()));
+        if (!result) {
+            reply_error(tag, result.error());
+            co_return;
+        }
+        result->set_tag(tag);
+        send(*result);
+    }
+
+    // The ids of a change: as they were given, or those that the filter finds.
+    asio::awaitable<Result<std::vector<JobId>>> ids_of(const wire::JobFilter& message)
+    {
+        auto filter = filter_from(message, uid_);
+        if (!filter)
+            co_return std::unexpected(filter.error());
+        if (filter->empty())
+            co_return fail(Errc::invalid, "no jobs were named; give ids, or a filter such as --user");
+        const bool narrowed = !filter->uids.empty() || !filter->states.empty() || !filter->names.empty() || !filter->partitions.empty();
+        if (!filter->ids.empty() && !narrowed)
+            co_return std::move(filter->ids);
+        auto found = co_await front_.ask([filter = *filter](const Replica& replica) { return find_jobs(replica, filter, false); });
+        if (!found)
+            co_return std::unexpected(found.error());
+        auto ids = std::move(found->unknown); // so that they are answered as such
+        for (const auto& job : found->jobs)
+            ids.push_back(job->id);
+        co_return ids;
+    }
+
+    asio::awaitable<void> change_jobs(const cluster::Caller& caller, const wire::Request& request)
+    {
+        const auto& change = request.change_jobs();
+        auto ids = co_await ids_of(change.filter());
+        if (!ids) {
+            reply_error(request.tag(), ids.error());
+            co_return;
+        }
+        if (change.action() == wire::ChangeJobs::SIGNAL && (change.signal() < 1 || change.signal() > 64)) {
+            reply_error(request.tag(), {Errc::invalid, fmt::format("there is no signal {}", change.signal())});
+            co_return;
+        }
+        wire::Reply reply;
+        reply.set_tag(request.tag());
+        (void)reply.mutable_change();
+        for (std::size_t first = 0; first < ids->size(); first += jobs_per_command) {
+            std::vector<JobId> part(ids->begin() + static_cast<std::ptrdiff_t>(first),
+                                    ids->begin() + static_cast<std::ptrdiff_t>(std::min(ids->size(), first + jobs_per_command)));
+            auto answer = co_await front_.decide(job_command(caller, change, std::move(part)));
+            if (!answer.body) {
+                reply_error(request.tag(), answer.body.error());
+                co_return;
+            }
+            put_items(std::get<std::vector<cluster::ItemResult>>(*answer.body), reply);
+            reply.set_sequence(answer.sequence.value);
+        }
+        send(reply);
+    }
+
+    static cluster::Command job_command(const cluster::Caller& caller, const wire::ChangeJobs& change, std::vector<JobId> ids)
+    {
+        switch (change.action()) {
+        case wire::ChangeJobs::HOLD: return cluster::HoldJobs{0, caller, std::move(ids)};
+        case wire::ChangeJobs::RELEASE: return cluster::ReleaseJobs{0, caller, std::move(ids)};
+        case wire::ChangeJobs::SIGNAL:
+            return cluster::SignalJobs{0, caller, std::move(ids), change.signal(), change.batch_only()};
+        default: return cluster::CancelJobs{0, caller, std::move(ids)};
+        }
+    }
+
+    static void put_items(const std::vector<cluster::ItemResult>& items, wire::Reply& reply)
+    {
+        for (const auto& item : items) {
+            auto& out = *reply.mutable_change()->add_items();
+            out.set_job_id(item.job.value);
+            out.set_node(item.node);
+            if (!item.result)
+                *out.mutable_error() = wire::to_message(item.result.error());
+        }
+    }
+
+    asio::awaitable<void> change_nodes(const cluster::Caller& caller, const wire::Request& request)
+    {
+        const auto& change = request.change_nodes();
+        std::vector<std::string> names(change.nodes().begin(), change.nodes().end());
+        const bool drain = change.action() == wire::ChangeNodes::DRAIN;
+        if (names.empty() || (drain && change.reason().empty())) {
+            reply_error(request.tag(), {Errc::invalid, names.empty() ? "no nodes were named" : "a drain needs a reason (--reason)"});
+            co_return;
+        }
+        cluster::Command command = cluster::ResumeNodes{0, caller, names};
+        if (drain)
+            command = cluster::DrainNodes{0, caller, names, change.reason()};
+        auto answer = co_await front_.decide(std::move(command));
+        if (!answer.body) {
+            reply_error(request.tag(), answer.body.error());
+            co_return;
+        }
+        wire::Reply reply;
+        reply.set_tag(request.tag());
+        reply.set_sequence(answer.sequence.value);
+        put_items(std::get<std::vector<cluster::ItemResult>>(*answer.body), reply);
+        send(reply);
+    }
+
+    asio::awaitable<void> stream(JobListRenderer renderer)
+    {
+        while (auto reply = renderer.next()) {
+            auto sent = co_await channel_->send_when_room(reply->SerializeAsString());
+            if (!sent)
+                break;
+        }
+    }
+
+    asio::awaitable<void> query_jobs(const cluster::Caller& caller, const wire::Request& request)
+    {
+        auto filter = filter_from(request.query_jobs().filter(), uid_);
+        if (!filter) {
+            reply_error(request.tag(), filter.error());
+            co_return;
+        }
+        const bool ended = request.query_jobs().include_ended();
+        auto found = co_await front_.ask([filter = *filter, ended](const Replica& replica) { return find_jobs(replica, filter, ended); });
+        if (!found) {
+            reply_error(request.tag(), found.error());
+            co_return;
+        }
+        co_await stream(JobListRenderer(std::move(*found), caller, request.query_jobs().detail(), request.tag()));
+    }
+
+    asio::awaitable<void> query_nodes(const wire::Request& request)
+    {
+        std::vector<std::string> names(request.query_nodes().names().begin(), request.query_nodes().names().end());
+        auto list = co_await front_.ask([names](const Replica& replica) { return std::pair(replica.state().sequence, find_nodes(replica, names)); });
+        if (!list) {
+            reply_error(request.tag(), list.error());
+            co_return;
+        }
+        wire::Reply reply;
+        reply.set_tag(request.tag());
+        reply.set_sequence(list->first.value);
+        *reply.mutable_nodes() = std::move(list->second);
+        send(reply);
+    }
+
+    asio::awaitable<void> query_history(const cluster::Caller& caller, const wire::Request& request)
+    {
+        auto replies = co_await find_history(front_, caller, request);
+        if (!replies) {
+            reply_error(request.tag(), replies.error());
+            co_return;
+        }
+        for (const auto& reply : *replies)
+            if (auto sent = co_await channel_->send_when_room(reply.SerializeAsString()); !sent)
+                break;
+    }
+
+    asio::awaitable<void> wait_job(const cluster::Caller& caller, const wire::Request& request)
+    {
+        const JobId id{request.wait_job().job_id()};
+        if (!co_await front_.wait_for_end(id)) {
+            reply_error(request.tag(), {Errc::unavailable, "the controller is stopping; ask again"});
+            co_return;
+        }
+        JobFilter filter;
+        filter.ids = {id};
+        auto found = co_await front_.ask([filter](const Replica& replica) { return find_jobs(replica, filter, true); });
+        if (!found || found->jobs.empty()) {
+            reply_error(request.tag(), found ? Error{Errc::not_found, fmt::format("no job {} (ended jobs are in jacct)", id)} : found.error());
+            co_return;
+        }
+        JobListRenderer renderer(std::move(*found), caller, true, request.tag());
+        wire::Reply reply;
+        reply.set_tag(request.tag());
+        reply.set_sequence(renderer.answer().sequence.value);
+        *reply.mutable_ended() = renderer.detail_of(0);
+        send(reply);
+    }
+};
+
+} // namespace
+
+asio::awaitable<void> serve_client(Front& front, wire::ChannelPtr channel)
+{
+    auto identity = front.parts().auth.from_peer(channel->native_handle());
+    auto hello = front.hello();
+    if (!identity) {
+        daemon::log().warn("{}: {}", channel->description(), identity.error().message);
+        *hello.mutable_refused() = wire::to_message(identity.error());
+    }
+    auto sent = channel->send(hello);
+    if (identity && sent) {
+        ClientSession session(front, channel, identity->uid);
+        co_await session.run();
+    }
+    (void)co_await channel->flush();
+}
+
+} // namespace jarvis::jctld

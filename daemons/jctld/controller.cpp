@@ -1,0 +1,349 @@
+#include "controller.hpp"
+
+#include "admin.hpp"
+#include "base/version.hpp"
+#include "blob_cache.hpp"
+#include "daemon/clock.hpp"
+#include "daemon/folders.hpp"
+#include "daemon/log.hpp"
+#include "daemon/notify.hpp"
+#include "daemon/signals.hpp"
+#include "digest.hpp"
+#include "front.hpp"
+#include "history_follower.hpp"
+#include "journal_thread.hpp"
+#include "owner_thread.hpp"
+#include "recovery.hpp"
+#include "snapshot_follower.hpp"
+#include "wire/unix_channel.hpp"
+
+#include <future>
+#include <iostream>
+
+namespace jarvis::jctld {
+
+namespace {
+
+constexpr std::size_t blob_cache_bytes = std::size_t{64} << 20;
+constexpr std::size_t pool_threads = 4;
+constexpr std::size_t events_per_snapshot = 50'000;
+
+plugin::LogFunction plugin_log(std::string name)
+{
+    return [name = std::move(name)](plugin::LogLevel level, std::string_view text) {
+        switch (level) {
+        case plugin::LogLevel::debug: daemon::log().debug("{}: {}", name, text); break;
+        case plugin::LogLevel::info: daemon::log().info("{}: {}", name, text); break;
+        case plugin::LogLevel::warning: daemon::log().warn("{}: {}", name, text); break;
+        case plugin::LogLevel::error: daemon::log().error("{}: {}", name, text); break;
+        }
+    };
+}
+
+plugin::Source plugin_source(const config::Config& config, std::string_view kind, const std::string& name)
+{
+    return plugin::source(config, kind, name, plugin_log(fmt::format("{}/{}", kind, name)));
+}
+
+Result<std::unique_ptr<Store>> load_store(const config::Config& config)
+{
+    auto storage = plugin::Storage::load(plugin_source(config, "storage", config.controller.storage));
+    if (!storage)
+        return std::unexpected(storage.error());
+    return std::make_unique<Store>(std::move(*storage), config.controller.state_dir);
+}
+
+Result<void> check_cluster_name(const cluster::State& state, const config::Config& config)
+{
+    if (state.name.empty() || state.name == config.cluster.name)
+        return {};
+    return fail(Errc::invalid, "{} holds the state of cluster \"{}\", and the configuration names \"{}\"; "
+                               "set the name back or give another state_dir", config.controller.state_dir, state.name, config.cluster.name);
+}
+
+class Controller {
+    std::shared_ptr<const config::Config> config_;
+    asio::io_context loop_{1};
+    asio::thread_pool pool_{pool_threads};
+    std::unique_ptr<Store> store_;
+    std::unique_ptr<plugin::Auth> auth_;
+    std::unique_ptr<plugin::Policy> policy_;
+    BlobCache blobs_{blob_cache_bytes};
+    daemon::AccountDirectory accounts_;
+    std::unique_ptr<HistoryFollower> history_;
+    std::unique_ptr<SnapshotFollower> snapshots_;
+    std::unique_ptr<Replica> replica_;
+    std::unique_ptr<JournalThread> journal_;
+    std::unique_ptr<OwnerThread> owner_;
+    std::unique_ptr<Front> front_;
+    std::unique_ptr<wire::UnixListener> listener_;
+    std::unique_ptr<daemon::TaskGroup> tasks_;
+    bool stopping_ = false;
+
+public:
+    explicit Controller(std::shared_ptr<const config::Config> config) : config_(std::move(config)) {}
+
+    Result<void> start();
+    void run();
+    void request_stop();
+
+private:
+    Result<void> load_plugins();
+    Result<Recovered> recover();
+    void make_threads(cluster::State state, cluster::BootClock clock);
+    Result<void> begin(const cluster::State& recovered, const cluster::BootClock& clock);
+    asio::awaitable<void> accept_loop();
+    asio::awaitable<void> reload();
+    asio::awaitable<void> wind_down();
+    void stop_threads();
+};
+
+Result<void> Controller::load_plugins()
+{
+    auto store = load_store(*config_);
+    if (!store)
+        return std::unexpected(store.error());
+    store_ = std::move(*store);
+    auto auth = plugin::Auth::open(plugin_source(*config_, "auth", config_->controller.auth));
+    if (!auth)
+        return std::unexpected(auth.error());
+    auth_ = std::move(*auth);
+    auto policy = plugin::Policy::open(plugin_source(*config_, "policy", config_->controller.policy));
+    if (!policy)
+        return std::unexpected(policy.error());
+    policy_ = std::move(*policy);
+    return {};
+}
+
+// The state, and on the way what the accounting history has not seen yet.
+Result<Recovered> Controller::recover()
+{
+    const auto began = std::chrono::steady_clock::now();
+    auto seen = store_->use([](plugin::Storage& storage) { return storage.history_last_sequence(); });
+    if (!seen)
+        return std::unexpected(seen.error());
+    history_ = std::make_unique<HistoryFollower>(*store_, *seen);
+    auto recovered = recover_state(*store_, [&](const cluster::State& state, std::vector<cluster::JobPtr> ended) {
+        if (state.sequence > *seen)
+            history_->push({state.sequence, std::move(ended), make_briefs(state)});
+    });
+    if (!recovered)
+        return recovered;
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+    daemon::log().info("state recovered in {} ms: snapshot {}, {} groups after it, {} jobs", took.count(), recovered->snapshot,
+                       recovered->groups, recovered->state.jobs.size());
+    return recovered;
+}
+
+void Controller::make_threads(cluster::State state, cluster::BootClock clock)
+{
+    auto post = [this](auto work) { asio::post(loop_, std::move(work)); };
+    snapshots_ = std::make_unique<SnapshotFollower>(*store_, *history_, events_per_snapshot);
+    replica_ = std::make_unique<Replica>(
+        state, Replica::Listeners{
+                   .publish =
+                       [this, post](SequenceNumber sequence, std::vector<cluster::Effect> effects, std::vector<JobId> ended) {
+                           if (effects.empty() && ended.empty())
+                               return;
+                           post([this, sequence, effects = std::move(effects), ended = std::move(ended)]() mutable {
+                               front_->publish(sequence, std::move(effects), ended);
+                           });
+                       },
+                   .history = [this](EndedJobs ended) { history_->push(std::move(ended)); },
+                   .snapshot_due = [this](std::size_t events) { return snapshots_->due(events); },
+                   .snapshot = [this](cluster::State copy) { snapshots_->push(std::move(copy)); }});
+    const auto reject = [this, post](cluster::Token token, const Error& error) {
+        post([this, token, error] { front_->reject(token, error); });
+    };
+    journal_ = std::make_unique<JournalThread>(
+        *store_, blobs_, *replica_, state.sequence,
+        JournalThread::Listeners{
+            .reject =
+                [reject](std::vector<cluster::Effect> effects, const Error& error) {
+                    for (const auto& effect : effects)
+                        if (const auto* reply = std::get_if<cluster::Reply>(&effect))
+                            reject(reply->token, error);
+                },
+            .restart_owner = [this](cluster::State restarted, Generation generation) { owner_->restart(std::move(restarted), generation); },
+            .failed = [this](Error error) { owner_->fail(std::move(error)); }});
+    owner_ = std::make_unique<OwnerThread>(*store_, *journal_, std::move(state), ElapsedTime(clock.offset), reject);
+}
+
+// The first commands: a new cluster's creation, the new epoch, the configuration. Nobody is let in before they are durable.
+Result<void> Controller::begin(const cluster::State& recovered, const cluster::BootClock& clock)
+{
+    auto uuid = recovered.uuid;
+    if (uuid == cluster::Uuid{}) {
+        auto fresh = random_uuid();
+        if (!fresh)
+            return std::unexpected(fresh.error());
+        uuid = *fresh;
+        (void)owner_->push(cluster::CreateCluster{uuid, config_->cluster.name});
+    }
+    (void)owner_->push(cluster::StartController{daemon::wall_now(), clock});
+    front_->set_identity(uuid, Epoch{recovered.epoch.value + 1});
+    auto answer = asio::co_spawn(loop_, front_->decide(cluster::Configure{core_settings(*config_, policy_->queue_order())}), asio::use_future);
+    while (answer.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+        loop_.run_one_for(std::chrono::milliseconds(100));
+    loop_.restart();
+    auto configured = answer.get();
+    return configured.body ? Result<void>{} : std::unexpected(configured.body.error());
+}
+
+Result<void> Controller::start()
+{
+    // Roles are looked up first: a group that does not exist is better found before anything is touched.
+    auto roles = Roles::from(config_->security);
+    if (!roles)
+        return std::unexpected(roles.error());
+    if (auto made = daemon::make_private_folder(config_->controller.state_dir); !made)
+        return made;
+    if (auto loaded = load_plugins(); !loaded)
+        return loaded;
+    if (auto opened = store_->open(plugin::StorageMode::read_write); !opened)
+        return opened;
+    auto recovered = recover();
+    if (!recovered)
+        return std::unexpected(recovered.error());
+    if (auto checked = check_cluster_name(recovered->state, *config_); !checked)
+        return checked;
+    auto boot_id = daemon::read_boot_id();
+    if (!boot_id)
+        return std::unexpected(boot_id.error());
+    const auto clock = ElapsedTime::resume(recovered->state, *boot_id);
+    make_threads(recovered->state, clock);
+    front_ = std::make_unique<Front>(loop_.get_executor(),
+                                     Front::Parts{*store_, blobs_, *replica_, *owner_, *snapshots_, *history_, *auth_, *policy_, accounts_, pool_,
+                                                  [this] { request_stop(); }},
+                                     config_, std::move(*roles));
+    history_->start();
+    snapshots_->start();
+    replica_->start();
+    journal_->start();
+    owner_->start();
+    if (auto begun = begin(recovered->state, clock); !begun)
+        return begun;
+    auto listener = wire::UnixListener::open(loop_.get_executor(), {.path = config_->controller.socket, .mode = 0666});
+    if (!listener)
+        return std::unexpected(listener.error());
+    listener_ = std::move(*listener);
+    return {};
+}
+
+asio::awaitable<void> Controller::accept_loop()
+{
+    while (listener_->is_open()) {
+        auto channel = co_await listener_->accept(loop_.get_executor());
+        if (channel)
+            front_->accept(std::move(*channel));
+        else if (listener_->is_open())
+            daemon::log().warn("{}: {}", listener_->path(), channel.error().message);
+    }
+}
+
+asio::awaitable<void> Controller::reload()
+{
+    daemon::reopen_log();
+    (void)daemon::notify_reloading();
+    auto text = co_await reload_configuration(*front_);
+    if (text)
+        daemon::log().info("configuration: {}", *text);
+    else
+        daemon::log().error("configuration: {}", text.error().message);
+    (void)daemon::notify_ready("serving");
+}
+
+void Controller::request_stop()
+{
+    if (std::exchange(stopping_, true))
+        return;
+    (void)daemon::notify_stopping("stopping; running jobs go on");
+    tasks_->spawn("stop", wind_down());
+}
+
+// What was asked is answered, what was decided is stored; then the connections end.
+asio::awaitable<void> Controller::wind_down()
+{
+    listener_->close();
+    auto barrier = co_await front_->decide(cluster::ReleaseJobs{}); // everything before it is answered
+    (void)barrier;
+    co_await front_->stop();
+    loop_.stop();
+}
+
+void Controller::run()
+{
+    tasks_ = std::make_unique<daemon::TaskGroup>(loop_.get_executor(), "controller");
+    daemon::Signals signals(
+        loop_.get_executor(),
+        [this](int signal) {
+            daemon::log().info("signal {}: stopping; running jobs go on", signal);
+            request_stop();
+        },
+        [this] { tasks_->spawn("reload", reload()); });
+    tasks_->spawn("accept", accept_loop());
+    daemon::log().info("jctld {} of cluster {} listens on {}", version, config_->cluster.name, listener_->path());
+    (void)daemon::notify_ready("serving");
+    loop_.run();
+    signals.close();
+    stop_threads();
+}
+
+void Controller::stop_threads()
+{
+    owner_->stop();
+    journal_->stop();
+    replica_->stop();
+    snapshots_->stop();
+    history_->stop();
+    pool_.join();
+}
+
+} // namespace
+
+int run_controller(std::shared_ptr<const config::Config> config, const daemon::CommonOptions&)
+{
+    daemon::ignore_sigpipe();
+    Controller controller(std::move(config));
+    if (auto started = controller.start(); !started) {
+        daemon::log().error("cannot start: {}", started.error().message);
+        return 1;
+    }
+    controller.run();
+    return 0;
+}
+
+int check_state(const config::Config& config)
+{
+    auto store = load_store(config);
+    if (store)
+        if (auto opened = (*store)->open(plugin::StorageMode::read_only); !opened)
+            store = std::unexpected(opened.error());
+    if (!store) {
+        std::cerr << "jctld: " << store.error().message << "\n";
+        return 1;
+    }
+    auto recovered = recover_state(**store);
+    if (!recovered) {
+        std::cerr << "jctld: " << config.controller.state_dir << ": " << recovered.error().message << "\n";
+        return 1;
+    }
+    const auto& state = recovered->state;
+    std::cout << fmt::format("{}: cluster {}, group {}, epoch {}: {} jobs, of which {} pending or running; snapshot {} and {} groups after it\n",
+                             config.controller.state_dir, state.name, state.sequence, state.epoch, state.jobs.size(),
+                             state.index.active_jobs, recovered->snapshot, recovered->groups);
+    return 0;
+}
+
+Result<void> check_plugins(const config::Config& config)
+{
+    if (auto store = load_store(config); !store)
+        return std::unexpected(store.error());
+    if (auto auth = plugin::Auth::open(plugin_source(config, "auth", config.controller.auth)); !auth)
+        return std::unexpected(auth.error());
+    if (auto policy = plugin::Policy::open(plugin_source(config, "policy", config.controller.policy)); !policy)
+        return std::unexpected(policy.error());
+    return {};
+}
+
+} // namespace jarvis::jctld

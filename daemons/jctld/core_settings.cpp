@@ -1,0 +1,85 @@
+#include "core_settings.hpp"
+
+#include <algorithm>
+#include <grp.h>
+#include <unistd.h>
+
+namespace jarvis::jctld {
+
+namespace {
+
+Result<std::set<std::uint32_t>> gids_of(const std::vector<std::string>& names, const char* key)
+{
+    std::set<std::uint32_t> gids;
+    for (const auto& name : names) {
+        ::group entry{};
+        ::group* found = nullptr;
+        std::string buffer(1 << 20, '\0'); // groups can have many members
+        const int error = ::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found);
+        if (!found)
+            return fail(Errc::invalid, "security.{}: {} group \"{}\"", key, error ? "cannot look up" : "there is no", name);
+        gids.insert(found->gr_gid);
+    }
+    return gids;
+}
+
+bool in_any(const Account& account, const std::set<std::uint32_t>& gids)
+{
+    return gids.contains(account.gid) ||
+           std::any_of(account.groups.begin(), account.groups.end(), [&](auto gid) { return gids.contains(gid); });
+}
+
+} // namespace
+
+cluster::Settings core_settings(const config::Config& config, plugin::QueueOrder order)
+{
+    cluster::Settings settings;
+    for (const auto& node : config.nodes)
+        settings.nodes.push_back(node.name);
+    for (const auto& partition : config.partitions)
+        settings.partitions.push_back({.name = partition.name,
+                                       .nodes = partition.nodes,
+                                       .is_default = partition.is_default,
+                                       .default_time = partition.default_time,
+                                       .max_time = partition.max_time,
+                                       .up = partition.state == config::PartitionState::up,
+                                       .confinement = partition.confinement,
+                                       .default_memory_per_cpu = partition.default_memory_per_cpu});
+    switch (order) {
+    case plugin::QueueOrder::strict_fifo: settings.queue_mode = cluster::QueueMode::strict; break;
+    }
+    settings.keep_ended = config.controller.keep_ended;
+    settings.heartbeat = config.controller.heartbeat;
+    settings.kill_grace = config.controller.kill_grace;
+    settings.first_job_id = config.cluster.first_job_id.value;
+    settings.max_jobs = config.limits.pending_jobs;
+    settings.allow_root_jobs = config.security.allow_root_jobs;
+    return settings;
+}
+
+Result<Roles> Roles::from(const config::Security& security)
+{
+    auto admin_gids = gids_of(security.admin_groups, "admin_groups");
+    auto operator_gids = gids_of(security.operator_groups, "operator_groups");
+    if (!admin_gids || !operator_gids)
+        return std::unexpected(admin_gids ? operator_gids.error() : admin_gids.error());
+    Roles roles;
+    roles.admins_ = {security.admins.begin(), security.admins.end()};
+    roles.operators_ = {security.operators.begin(), security.operators.end()};
+    roles.admin_gids_ = std::move(*admin_gids);
+    roles.operator_gids_ = std::move(*operator_gids);
+    if (security.personal)
+        roles.owner_ = ::geteuid();
+    return roles;
+}
+
+cluster::Role Roles::of(const Account& account) const
+{
+    if (account.uid == owner_ || admins_.contains(account.user) || in_any(account, admin_gids_))
+        return cluster::Role::admin;
+    if (operators_.contains(account.user) || in_any(account, operator_gids_))
+        return cluster::Role::operator_;
+    return cluster::Role::user;
+}
+
+} // namespace jarvis::jctld

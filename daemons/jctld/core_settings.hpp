@@ -1,0 +1,29 @@
+// What the controller's core and its front take from the configuration.
+#pragma once
+
+#include "cluster/commands.hpp"
+#include "cluster/settings.hpp"
+#include "config/config.hpp"
+#include "plugin/policy.hpp"
+
+#include <set>
+
+namespace jarvis::jctld {
+
+cluster::Settings core_settings(const config::Config& config, plugin::QueueOrder order);
+
+// Who is operator or admin: by name, by group, and in a personal cluster whoever runs the daemon.
+class Roles {
+    std::set<std::string> admins_, operators_;
+    std::set<std::uint32_t> admin_gids_, operator_gids_;
+    std::optional<std::uint32_t> owner_; // of a personal cluster
+
+public:
+    // Looks the groups up; one that does not exist is a problem of the configuration.
+    static Result<Roles> from(const config::Security& security);
+    cluster::Role of(const Account& account) const;
+    // Set in a personal cluster: the only uid that may submit.
+    std::optional<std::uint32_t> only_uid() const { return owner_; }
+};
+
+} // namespace jarvis::jctld

@@ -1,0 +1,40 @@
+// The accounting history: a follower that writes each ended incarnation to the storage's history, on a thread of its own.
+// When that fails it tries again until it works; the journal is not trimmed before it has caught up.
+#pragma once
+
+#include "ended_jobs.hpp"
+#include "store.hpp"
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+namespace jarvis::jctld {
+
+class HistoryFollower {
+    Store& store_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<EndedJobs> queue_;
+    bool closed_ = false;
+    SequenceNumber applied_;
+    std::jthread thread_;
+
+    void run();
+    bool apply(const std::vector<EndedJobs>& items);
+
+public:
+    HistoryFollower(Store& store, SequenceNumber applied) : store_(store), applied_(applied) {}
+    ~HistoryFollower();
+    void start();
+    // Writes what is queued, unless the storage fails, and ends.
+    void stop();
+
+    // From the replica's thread, in the order of the groups; also those that ended nothing.
+    void push(EndedJobs ended);
+    // The last group whose ends are in the history.
+    SequenceNumber applied();
+};
+
+} // namespace jarvis::jctld

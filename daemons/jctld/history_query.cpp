@@ -1,0 +1,134 @@
+#include "history_query.hpp"
+
+#include "daemon/off_loop.hpp"
+#include "wire/limits.hpp"
+#include "views.hpp"
+
+namespace jarvis::jctld {
+
+namespace {
+
+// An answer is collected before it is sent; whoever wants more than this narrows the question.
+constexpr std::uint32_t max_rows = 1'000'000;
+
+using Key = std::pair<std::uint64_t, std::uint32_t>; // job, incarnation
+using Found = std::map<Key, wire::JobDetail>;
+
+struct Question {
+    JobFilter filter;
+    std::optional<WallTime> since, until;
+};
+
+Result<Question> question_from(const wire::QueryHistory& message, std::uint32_t uid)
+{
+    auto filter = filter_from(message.filter(), uid);
+    if (!filter)
+        return std::unexpected(filter.error());
+    Question question{.filter = std::move(*filter), .since = {}, .until = {}};
+    if (message.has_since_us())
+        question.since = WallTime(Duration(message.since_us()));
+    if (message.has_until_us())
+        question.until = WallTime(Duration(message.until_us()));
+    return question;
+}
+
+bool in_window(const Question& question, const cluster::Job& job)
+{
+    return (!question.since || !job.ended || job.ended->wall >= *question.since) &&
+           (!question.until || job.submitted_wall < *question.until);
+}
+
+void take_known(const JobAnswer& answer, const Question& question, const cluster::Caller& caller, Found& found)
+{
+    const JobListRenderer renderer(answer, caller, true, 0);
+    for (std::size_t i = 0; i < answer.jobs.size(); ++i)
+        if (in_window(question, *answer.jobs[i]))
+            found.emplace(Key{answer.jobs[i]->id.value, answer.jobs[i]->incarnation.value}, renderer.detail_of(i));
+}
+
+bool matches(const JobFilter& filter, const wire::JobSummary& summary)
+{
+    return (filter.names.empty() || filter.names.contains(summary.name())) &&
+           (filter.partitions.empty() || filter.partitions.contains(summary.partition()));
+}
+
+Result<Found> read_history(plugin::Storage& storage, const Question& question, const cluster::Caller& caller)
+{
+    const std::vector<std::uint32_t> uids(question.filter.uids.begin(), question.filter.uids.end());
+    const std::vector<JobState> states(question.filter.states.begin(), question.filter.states.end());
+    const plugin::HistoryFilter filter{.jobs = question.filter.ids, .uids = uids, .states = states, .since = question.since,
+                                       .until = question.until, .limit = max_rows, .after = {}};
+    Found found;
+    Result<void> parsed;
+    auto read = storage.query_history(filter, [&](const plugin::HistoryRow& row) {
+        wire::JobDetail detail;
+        if (!detail.ParseFromArray(row.record.data(), static_cast<int>(row.record.size()))) {
+            parsed = fail(Errc::corrupt, "the history's record of job {} cannot be read", row.job);
+            return false;
+        }
+        if (!matches(question.filter, detail.summary()))
+            return true;
+        if (row.uid != caller.uid && caller.role < cluster::Role::operator_)
+            strip_contents(detail);
+        found.emplace(Key{row.job.value, row.incarnation.value}, std::move(detail));
+        return true;
+    });
+    if (!parsed)
+        return std::unexpected(parsed.error());
+    if (!read)
+        return std::unexpected(read.error());
+    return found;
+}
+
+std::vector<wire::Reply> replies_of(Found found, const JobFilter& filter, std::uint64_t tag, SequenceNumber sequence)
+{
+    std::vector<wire::Reply> replies;
+    std::size_t size = 0;
+    const auto open = [&] {
+        if (!replies.empty())
+            replies.back().set_more(true);
+        auto& reply = replies.emplace_back();
+        reply.set_tag(tag);
+        reply.set_sequence(sequence.value);
+        (void)reply.mutable_jobs();
+        size = 0;
+    };
+    open();
+    std::set<std::uint64_t> ids;
+    for (auto& [key, detail] : found) {
+        ids.insert(key.first);
+        if (size > wire::limits::reply_part / 2)
+            open();
+        size += detail.ByteSizeLong();
+        *replies.back().mutable_jobs()->add_details() = std::move(detail);
+    }
+    for (JobId id : filter.ids)
+        if (!ids.contains(id.value))
+            replies.back().mutable_jobs()->add_unknown_ids(id.value);
+    return replies;
+}
+
+} // namespace
+
+asio::awaitable<Result<std::vector<wire::Reply>>> find_history(Front& front, cluster::Caller caller, wire::Request request)
+{
+    auto question = question_from(request.query_history(), caller.uid);
+    if (!question)
+        co_return std::unexpected(question.error());
+    auto known = co_await front.ask([filter = question->filter](const Replica& replica) { return find_jobs(replica, filter, true); });
+    if (!known)
+        co_return std::unexpected(known.error());
+    auto merged = co_await daemon::off_loop(front.parts().pool, [&]() -> Result<std::vector<wire::Reply>> {
+        auto found = front.parts().store.use([&](plugin::Storage& storage) { return read_history(storage, *question, caller); });
+        if (!found)
+            return std::unexpected(found.error());
+        // The replica's word is the newer one.
+        Found all;
+        take_known(*known, *question, caller, all);
+        all.merge(*found);
+        return replies_of(std::move(all), question->filter, request.tag(), known->sequence);
+    });
+    co_return merged;
+}
+
+} // namespace jarvis::jctld

@@ -1,0 +1,322 @@
+#include "node_session.hpp"
+
+#include "base/hostlist.hpp"
+#include "daemon/clock.hpp"
+#include "daemon/deadline.hpp"
+#include "daemon/log.hpp"
+#include "wire/convert.hpp"
+#include "wire/hello.hpp"
+
+#include <unistd.h>
+
+namespace jarvis::jctld {
+
+namespace {
+
+// A node that says nothing for so many heartbeats is gone; its jobs are not.
+constexpr int silent_heartbeats = 3;
+constexpr auto silence_margin = std::chrono::seconds(5);
+
+// A node may speak for its users' jobs, so it must be root, or in a personal cluster the controller's own user.
+Result<void> check_node_peer(const wire::Channel& channel)
+{
+    const auto peer = channel.credentials();
+    if (peer && (peer->uid == 0 || peer->uid == ::geteuid()))
+        return {};
+    return fail(Errc::denied, "a node daemon runs as root or as the controller's own user; this one does not");
+}
+
+Result<cluster::JobRef> job_ref(std::uint64_t job, std::uint32_t incarnation)
+{
+    auto id = wire::job_id_from(job);
+    if (!id)
+        return std::unexpected(id.error());
+    return cluster::JobRef{*id, Incarnation{incarnation}};
+}
+
+Result<cluster::EndedOnNode> ended_from(const wire::Ended& message)
+{
+    auto job = job_ref(message.job_id(), message.incarnation());
+    auto end = wire::from_message(message.end());
+    auto usage = wire::from_message(message.usage());
+    if (!job || !end || !usage)
+        return std::unexpected(!job ? job.error() : !end ? end.error() : usage.error());
+    if (!is_final(end->state))
+        return fail(Errc::corrupt, "the end of job {} says it is {}", job->job, jarvis::name(end->state));
+    return cluster::EndedOnNode{*job, std::move(*end), *usage};
+}
+
+Result<cluster::NodeReport> report_from(const wire::Report& message)
+{
+    cluster::NodeReport report;
+    for (const auto& running : message.running()) {
+        auto job = job_ref(running.job_id(), running.incarnation());
+        if (!job)
+            return std::unexpected(job.error());
+        report.running.push_back(*job);
+    }
+    for (const auto& ended : message.ended()) {
+        auto read = ended_from(ended);
+        if (!read)
+            return std::unexpected(read.error());
+        report.ended.push_back(std::move(*read));
+    }
+    return report;
+}
+
+wire::StopJob stop_message(const cluster::StopOnNode& stop)
+{
+    wire::StopJob message;
+    message.set_job_id(stop.job.job.value);
+    message.set_incarnation(stop.job.incarnation.value);
+    message.set_why(stop.why == cluster::StopWhy::unknown ? wire::StopJob::UNKNOWN : wire::StopJob::CANCELLED);
+    message.set_cause(stop.cause);
+    return message;
+}
+
+} // namespace
+
+NodeSession::NodeSession(Front& front, wire::ChannelPtr session_channel)
+    : channel(std::move(session_channel)), front_(front), tasks_(front.executor(), "node")
+{
+}
+
+asio::awaitable<void> NodeSession::stop()
+{
+    tasks_.cancel();
+    co_await tasks_.wait();
+}
+
+void NodeSession::send(cluster::Effect effect)
+{
+    outbox_.push_back(std::move(effect));
+    if (!draining_) {
+        draining_ = true;
+        tasks_.spawn("orders", drain());
+    }
+}
+
+asio::awaitable<void> NodeSession::drain()
+{
+    while (!outbox_.empty() && channel->is_open()) {
+        auto effect = std::move(outbox_.front());
+        outbox_.pop_front();
+        wire::ToNode message;
+        if (auto* start = std::get_if<cluster::StartOnNode>(&effect)) {
+            co_await write_start(std::move(*start));
+            continue;
+        }
+        if (const auto* stop = std::get_if<cluster::StopOnNode>(&effect)) {
+            *message.mutable_stop() = stop_message(*stop);
+        } else if (const auto* signal = std::get_if<cluster::SignalOnNode>(&effect)) {
+            message.mutable_signal()->set_job_id(signal->job.job.value);
+            message.mutable_signal()->set_incarnation(signal->job.incarnation.value);
+            message.mutable_signal()->set_signal(signal->signal);
+            message.mutable_signal()->set_batch_only(signal->batch_only);
+        } else if (const auto* ack = std::get_if<cluster::AckOnNode>(&effect)) {
+            message.mutable_ack()->set_job_id(ack->job.job.value);
+            message.mutable_ack()->set_incarnation(ack->job.incarnation.value);
+        } else if (std::holds_alternative<cluster::WelcomeNode>(effect)) {
+            const auto& uuid = front_.uuid();
+            message.mutable_welcome()->set_cluster_uuid(std::string(uuid.begin(), uuid.end()));
+            message.mutable_welcome()->set_cluster_name(front_.config().cluster.name);
+            message.mutable_welcome()->set_heartbeat_us(front_.settings()->heartbeat.count());
+            message.mutable_welcome()->set_kill_grace_us(front_.settings()->kill_grace.count());
+        }
+        write(std::move(message));
+    }
+    draining_ = false;
+}
+
+void NodeSession::write(wire::ToNode message)
+{
+    message.set_epoch(front_.epoch().value);
+    message.set_session(id);
+    message.set_serial(++serial_);
+    if (auto sent = channel->send(message); !sent) {
+        daemon::log().warn("node {}: {}", name, sent.error().message);
+        channel->close();
+    }
+}
+
+asio::awaitable<void> NodeSession::write_start(cluster::StartOnNode start)
+{
+    auto script = co_await front_.blob(start.request->script);
+    auto environment = co_await front_.blob(start.request->environment);
+    if (!script || !environment) {
+        // The node's next report says that the job is not there, and then it is tried again.
+        daemon::log().error("job {}: its {} cannot be read: {}", start.job.job, script ? "environment" : "script",
+                            (script ? environment : script).error().message);
+        co_return;
+    }
+    wire::ToNode message;
+    auto& order = *message.mutable_start();
+    const auto& uuid = front_.uuid();
+    order.set_cluster_uuid(std::string(uuid.begin(), uuid.end()));
+    order.set_job_id(start.job.job.value);
+    order.set_incarnation(start.job.incarnation.value);
+    *order.mutable_request() = wire::to_message(*start.request);
+    for (const auto& part : start.placement.nodes)
+        if (part.node == start.node)
+            *order.mutable_placement() = wire::to_message(part);
+    order.set_node_list(name);
+    order.set_node_count(static_cast<std::uint32_t>(start.placement.nodes.size()));
+    order.set_script(**script);
+    if (!order.mutable_environment()->ParseFromString(**environment)) {
+        daemon::log().error("job {}: its environment cannot be read", start.job.job);
+        co_return;
+    }
+    write(std::move(message));
+}
+
+asio::awaitable<void> NodeSessions::serve(wire::ChannelPtr channel, std::string node_name)
+{
+    auto hello = front_.hello();
+    auto allowed = check_node_peer(*channel);
+    if (!allowed) {
+        daemon::log().warn("{}: node \"{}\": {}", channel->description(), node_name, allowed.error().message);
+        *hello.mutable_refused() = wire::to_message(allowed.error());
+    }
+    if (auto sent = channel->send(hello); !sent || !allowed) {
+        (void)co_await channel->flush();
+        co_return;
+    }
+    NodeSession session(front_, channel);
+    session.name = std::move(node_name);
+    struct Forget {
+        NodeSessions& sessions;
+        NodeSession& session;
+        ~Forget() { sessions.forget(session); }
+    } forget_at_end{*this, session};
+    co_await read_frames(session);
+    channel->close();
+    co_await session.stop();
+}
+
+asio::awaitable<void> NodeSessions::read_frames(NodeSession& session)
+{
+    for (;;) {
+        const auto silence = std::chrono::ceil<std::chrono::milliseconds>(front_.settings()->heartbeat * silent_heartbeats) + silence_margin;
+        auto frame = co_await daemon::within(silence, "node " + session.name, session.channel->read_frame());
+        if (!frame)
+            daemon::log().warn("node {}: {}; the connection is closed", session.name, frame.error().message);
+        if (!frame || !*frame)
+            co_return;
+        if (auto taken = take_frame(session, **frame); !taken) {
+            daemon::log().warn("node {}: {}; the connection is closed", session.name, taken.error().message);
+            co_return;
+        }
+    }
+}
+
+Result<void> NodeSessions::take_frame(NodeSession& session, const std::string& frame)
+{
+    wire::FromNode message;
+    if (!message.ParseFromString(frame))
+        return fail(Errc::corrupt, "a message that cannot be read");
+    if (message.has_register_())
+        return take_register(session, message);
+    if (!session.node || message.session() != session.id || message.serial() <= session.last_serial)
+        return {}; // of an earlier session, or doubled
+    session.last_serial = message.serial();
+    cluster::NodeReported command{.node = *session.node, .report = {}, .complete = message.has_report()};
+    if (message.has_report()) {
+        auto report = report_from(message.report());
+        if (!report)
+            return std::unexpected(report.error());
+        command.report = std::move(*report);
+    } else if (message.has_ended()) {
+        auto ended = ended_from(message.ended());
+        if (!ended)
+            return std::unexpected(ended.error());
+        command.report.ended.push_back(std::move(*ended));
+    } else {
+        return {}; // a newer node says something that we do not know
+    }
+    // A full mailbox loses nothing: the node's next report says the same.
+    (void)front_.parts().owner.push(std::move(command));
+    return {};
+}
+
+Result<void> NodeSessions::take_register(NodeSession& session, const wire::FromNode& message)
+{
+    const auto& words = message.register_();
+    if (words.name() != session.name)
+        return fail(Errc::invalid, "it greeted as \"{}\" and registers as \"{}\"", session.name, words.name());
+    auto topology = wire::from_message(words.topology());
+    auto report = report_from(words.report());
+    if (!topology || !report)
+        return std::unexpected(topology ? report.error() : topology.error());
+    sessions_.erase(session.id);
+    session.id = ++last_session_;
+    session.last_serial = message.serial();
+    sessions_[session.id] = &session;
+    claims_[session.name] = session.id;
+    cluster::RegisterNode command{.session = session.id,
+                                  .name = session.name,
+                                  .registration = {.boot_id = words.boot_id(),
+                                                   .topology = std::move(*topology),
+                                                   .capabilities = Capabilities(words.capabilities()),
+                                                   .version = words.version(),
+                                                   .notes = {words.notes().begin(), words.notes().end()}},
+                                  .report = std::move(*report)};
+    (void)front_.parts().owner.push(std::move(command)); // a node that hears nothing registers again
+    return {};
+}
+
+void NodeSessions::forget(NodeSession& session)
+{
+    sessions_.erase(session.id);
+    if (session.node)
+        if (auto found = current_.find(*session.node); found != current_.end() && found->second == &session)
+            current_.erase(found);
+    // Unless a newer connection speaks for the name, the node is gone.
+    if (auto claim = claims_.find(session.name); claim != claims_.end() && claim->second == session.id) {
+        claims_.erase(claim);
+        daemon::log().info("node {} has disconnected", session.name);
+        (void)front_.parts().owner.push(cluster::NodeDisconnected{session.name});
+    }
+}
+
+void NodeSessions::welcome(const cluster::WelcomeNode& effect)
+{
+    auto found = sessions_.find(effect.session);
+    if (found == sessions_.end())
+        return;
+    auto& session = *found->second;
+    auto& current = current_[effect.node];
+    if (current && current != &session) {
+        daemon::log().warn("node {}: a newer connection replaces the one from {}", session.name, current->channel->description());
+        current->channel->close();
+    }
+    current = &session;
+    session.node = effect.node;
+    daemon::log().info("node {} has registered", session.name);
+    session.send(effect);
+}
+
+void NodeSessions::take(cluster::Effect effect)
+{
+    if (const auto* welcomed = std::get_if<cluster::WelcomeNode>(&effect))
+        return welcome(*welcomed);
+    if (const auto* refused = std::get_if<cluster::RefuseNode>(&effect)) {
+        if (auto found = sessions_.find(refused->session); found != sessions_.end()) {
+            daemon::log().warn("{}", refused->reason);
+            (void)found->second->channel->send(wire::refusing_hello("jctld", daemon::wall_now(), {Errc::denied, refused->reason}));
+            found->second->channel->close();
+        }
+        return;
+    }
+    const auto node = std::visit(
+        [](const auto& e) -> std::optional<NodeId> {
+            if constexpr (requires { e.node; })
+                return e.node;
+            return std::nullopt;
+        },
+        effect);
+    // Without a session it is dropped: when the node is back, its report brings up what is missing.
+    if (auto found = node ? current_.find(*node) : current_.end(); found != current_.end())
+        found->second->send(std::move(effect));
+}
+
+} // namespace jarvis::jctld

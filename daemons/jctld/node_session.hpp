@@ -1,0 +1,60 @@
+// Connections of node daemons. What a node says becomes commands; effects for a node leave on its current session, each
+// stamped so that late and doubled ones are known as such.
+#pragma once
+
+#include "cluster/outcome.hpp"
+#include "front.hpp"
+#include "node.pb.h"
+
+#include <deque>
+
+namespace jarvis::jctld {
+
+class NodeSession {
+public:
+    NodeSession(Front& front, wire::ChannelPtr channel);
+
+    wire::ChannelPtr channel;
+    cluster::SessionId id = 0;      // of its last Register
+    std::string name;               // as in its Register
+    std::optional<NodeId> node;     // once it is welcome
+    std::uint64_t last_serial = 0;  // taken from the node
+
+    // In their order: a start whose script has to be read from the storage holds up what comes after it.
+    void send(cluster::Effect effect);
+    asio::awaitable<void> stop();
+
+private:
+    Front& front_;
+    std::deque<cluster::Effect> outbox_;
+    bool draining_ = false;
+    std::uint64_t serial_ = 0;
+    daemon::TaskGroup tasks_;
+
+    asio::awaitable<void> drain();
+    void write(wire::ToNode message);
+    asio::awaitable<void> write_start(cluster::StartOnNode start);
+};
+
+class NodeSessions {
+    Front& front_;
+    cluster::SessionId last_session_ = 0;
+    std::map<cluster::SessionId, NodeSession*> sessions_;
+    std::map<NodeId, NodeSession*> current_;                // the welcome one of each node
+    std::map<std::string, cluster::SessionId> claims_;      // the newest Register of each name
+
+    asio::awaitable<void> read_frames(NodeSession& session);
+    Result<void> take_frame(NodeSession& session, const std::string& frame);
+    Result<void> take_register(NodeSession& session, const wire::FromNode& message);
+    void forget(NodeSession& session);
+    void welcome(const cluster::WelcomeNode& effect);
+
+public:
+    explicit NodeSessions(Front& front) : front_(front) {}
+
+    // One connection, to its end. The peer's Hello was checked, ours was not sent.
+    asio::awaitable<void> serve(wire::ChannelPtr channel, std::string node_name);
+    void take(cluster::Effect effect);
+};
+
+} // namespace jarvis::jctld

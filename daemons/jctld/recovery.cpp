@@ -1,0 +1,105 @@
+#include "recovery.hpp"
+
+#include "cluster/apply.hpp"
+#include "daemon/log.hpp"
+#include "journal/codec.hpp"
+
+namespace jarvis::jctld {
+
+namespace {
+
+Result<cluster::State> read_snapshot(plugin::Storage& storage, SequenceNumber sequence)
+{
+    journal::SnapshotReader reader;
+    Result<void> fed;
+    auto read = storage.read_snapshot(sequence, [&](std::string_view piece) {
+        fed = reader.feed(piece);
+        return fed.has_value();
+    });
+    if (!fed)
+        return std::unexpected(fed.error());
+    if (!read)
+        return std::unexpected(read.error());
+    return reader.finish();
+}
+
+// A group is applied event by event, since an event may refer to one before it in the same group.
+Result<void> apply_checked(cluster::State& state, const cluster::EventGroup& group, EndedCollector& ended)
+{
+    if (group.sequence.value != state.sequence.value + 1)
+        return fail(Errc::corrupt, "journal group {} follows group {}", group.sequence, state.sequence);
+    for (const auto& event : group.events) {
+        if (auto checked = journal::check_event(state, event); !checked)
+            return fail(checked.error(), "journal group {}", group.sequence);
+        ended.before(state, event, group.at);
+        cluster::apply(state, event, group.at);
+        ended.after(state, event);
+    }
+    state.sequence = group.sequence;
+    return {};
+}
+
+Result<std::uint64_t> read_groups(Store& store, SequenceNumber from,
+                                  const std::function<Result<void>(cluster::EventGroup)>& take)
+{
+    std::uint64_t count = 0;
+    Result<void> taken;
+    auto read = store.use([&](plugin::Storage& storage) {
+        return storage.read(from, [&](SequenceNumber, std::string_view bytes) {
+            auto group = journal::decode_group(bytes);
+            taken = group ? take(std::move(*group)) : std::unexpected(group.error());
+            ++count;
+            return taken.has_value();
+        });
+    });
+    if (!taken)
+        return std::unexpected(taken.error());
+    if (!read)
+        return std::unexpected(read.error());
+    return count;
+}
+
+} // namespace
+
+Result<Recovered> recover_state(Store& store, const AfterGroup& after_group)
+{
+    auto snapshots = store.use([](plugin::Storage& storage) { return storage.snapshots(); });
+    if (!snapshots)
+        return std::unexpected(snapshots.error());
+    Recovered recovered;
+    for (const auto& info : *snapshots) {
+        auto state = store.use([&](plugin::Storage& storage) { return read_snapshot(storage, info.sequence); });
+        if (state) {
+            recovered.state = std::move(*state);
+            recovered.snapshot = info.sequence;
+            break;
+        }
+        daemon::log().error("snapshot {} cannot be used: {}; trying an older one", info.sequence, state.error().message);
+    }
+    auto groups = read_groups(store, SequenceNumber{recovered.state.sequence.value + 1}, [&](cluster::EventGroup group) {
+        EndedCollector ended;
+        auto applied = apply_checked(recovered.state, group, ended);
+        if (applied && after_group)
+            after_group(recovered.state, ended.take());
+        return applied;
+    });
+    if (!groups)
+        return std::unexpected(groups.error());
+    recovered.groups = *groups;
+    return recovered;
+}
+
+Result<std::uint64_t> replay(Store& store, SequenceNumber from, const cluster::State& state,
+                             const std::function<void(cluster::EventGroup)>& take)
+{
+    auto scratch = state;
+    return read_groups(store, from, [&](cluster::EventGroup group) -> Result<void> {
+        EndedCollector ignored; // whoever takes the group sees to its ends
+        if (auto applied = apply_checked(scratch, group, ignored); !applied)
+            return applied;
+        take(std::move(group));
+        return {};
+    });
+}
+
+} // namespace jarvis::jctld

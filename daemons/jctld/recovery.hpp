@@ -1,0 +1,29 @@
+// The state that the storage holds: the newest snapshot, and the journal after it.
+#pragma once
+
+#include "cluster/events.hpp"
+#include "cluster/state.hpp"
+#include "ended_jobs.hpp"
+#include "store.hpp"
+
+#include <functional>
+
+namespace jarvis::jctld {
+
+struct Recovered {
+    cluster::State state;
+    SequenceNumber snapshot; // 0: none
+    std::uint64_t groups = 0;
+};
+
+// Called after each replayed group, with the incarnations that it ended and the state that it led to.
+using AfterGroup = std::function<void(const cluster::State&, std::vector<cluster::JobPtr> ended)>;
+
+// Falls back to an older snapshot when the newest cannot be read, as long as the journal still reaches back to it.
+Result<Recovered> recover_state(Store& store, const AfterGroup& after_group = {});
+
+// Reads the groups from that number on and hands each, checked against the state, to `take`, which applies it.
+Result<std::uint64_t> replay(Store& store, SequenceNumber from, const cluster::State& state,
+                             const std::function<void(cluster::EventGroup)>& take);
+
+} // namespace jarvis::jctld

@@ -1,0 +1,140 @@
+#include "snapshot_follower.hpp"
+
+#include "daemon/log.hpp"
+#include "journal/codec.hpp"
+
+#include <algorithm>
+
+namespace jarvis::jctld {
+
+SnapshotFollower::~SnapshotFollower()
+{
+    stop();
+}
+
+void SnapshotFollower::start()
+{
+    thread_ = std::jthread([this] { run(); });
+}
+
+void SnapshotFollower::stop()
+{
+    {
+        std::lock_guard lock(mutex_);
+        closed_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable())
+        thread_.join();
+}
+
+bool SnapshotFollower::due(std::size_t events)
+{
+    const auto since = events_since_.fetch_add(events) + events;
+    return (wanted_ || since >= interval_) && !busy_;
+}
+
+void SnapshotFollower::push(cluster::State state)
+{
+    events_since_ = 0;
+    wanted_ = false;
+    busy_ = true;
+    {
+        std::lock_guard lock(mutex_);
+        state_ = std::move(state);
+    }
+    changed_.notify_all();
+}
+
+void SnapshotFollower::want(Done done)
+{
+    std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(done));
+    wanted_ = true;
+}
+
+void SnapshotFollower::run()
+{
+    for (;;) {
+        std::optional<cluster::State> state;
+        std::vector<Done> waiting;
+        {
+            std::unique_lock lock(mutex_);
+            changed_.wait(lock, [this] { return closed_ || state_; });
+            state = std::exchange(state_, std::nullopt);
+            if (!state)
+                return;
+            waiting = std::exchange(waiting_, {});
+        }
+        auto result = write(*state);
+        if (result)
+            result = verify(*state);
+        if (result)
+            result = let_go(*state);
+        if (result)
+            daemon::log().info("snapshot {} written: {} jobs", state->sequence, state->jobs.size());
+        else
+            daemon::log().warn("snapshot {} failed: {}", state->sequence, result.error().message);
+        for (auto& done : waiting)
+            done(result ? Result<SequenceNumber>(state->sequence) : std::unexpected(result.error()));
+        busy_ = false;
+    }
+}
+
+Result<void> SnapshotFollower::write(const cluster::State& state)
+{
+    return store_.use([&](plugin::Storage& storage) -> Result<void> {
+        auto writer = storage.begin_snapshot(state.sequence);
+        if (!writer)
+            return std::unexpected(writer.error());
+        auto written = journal::encode_snapshot(state, [&](std::string_view piece) { return writer->write(piece); });
+        return written ? writer->commit() : written;
+    });
+}
+
+// Reads it back and compares: older journal goes only when this one would really give the same state.
+Result<void> SnapshotFollower::verify(const cluster::State& state)
+{
+    journal::SnapshotReader reader;
+    Result<void> fed;
+    auto read = store_.use([&](plugin::Storage& storage) {
+        return storage.read_snapshot(state.sequence, [&](std::string_view piece) {
+            fed = reader.feed(piece);
+            return fed.has_value();
+        });
+    });
+    if (!fed || !read)
+        return fed ? read : fed;
+    auto again = reader.finish();
+    if (!again)
+        return std::unexpected(again.error());
+    if (*again != state)
+        return fail(Errc::corrupt, "what was read back is another state than what was written; the journal is kept");
+    return {};
+}
+
+Result<void> SnapshotFollower::let_go(const cluster::State& state)
+{
+    const auto history = history_.applied();
+    const SequenceNumber before{std::min(state.sequence.value, history.value) + 1};
+    std::vector<BlobHash> referenced;
+    for (const auto& [id, job] : state.jobs)
+        if (!is_final(job->state)) {
+            referenced.push_back(job->request->script);
+            referenced.push_back(job->request->environment);
+        }
+    std::sort(referenced.begin(), referenced.end());
+    referenced.erase(std::unique(referenced.begin(), referenced.end()), referenced.end());
+    return store_.use([&](plugin::Storage& storage) -> Result<void> {
+        if (auto trimmed = storage.trim(before); !trimmed)
+            return trimmed;
+        // Only what this snapshot and the journal after it do not need.
+        if (before.value > state.sequence.value)
+            if (auto removed = storage.remove_snapshots(state.sequence); !removed)
+                return removed;
+        auto swept = storage.sweep(referenced, state.sequence);
+        return swept ? Result<void>{} : std::unexpected(swept.error());
+    });
+}
+
+} // namespace jarvis::jctld

@@ -1,0 +1,60 @@
+// Snapshots: a follower that writes the replica's state to the storage, on a thread of its own, checks what it wrote, and
+// then lets older journal, older snapshots and unnamed blobs go.
+#pragma once
+
+#include "cluster/state.hpp"
+#include "history_follower.hpp"
+#include "store.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+namespace jarvis::jctld {
+
+class SnapshotFollower {
+public:
+    using Done = std::function<void(Result<SequenceNumber>)>;
+
+private:
+    Store& store_;
+    HistoryFollower& history_;
+    std::size_t interval_;
+    std::atomic<std::size_t> events_since_{0};
+    std::atomic<bool> wanted_{false}, busy_{false};
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::optional<cluster::State> state_;
+    std::vector<Done> waiting_;
+    bool closed_ = false;
+    std::jthread thread_;
+
+    void run();
+    Result<void> write(const cluster::State& state);
+    Result<void> verify(const cluster::State& state);
+    Result<void> let_go(const cluster::State& state);
+
+public:
+    // One snapshot for so many events.
+    SnapshotFollower(Store& store, HistoryFollower& history, std::size_t interval)
+        : store_(store), history_(history), interval_(interval)
+    {
+    }
+    ~SnapshotFollower();
+    void start();
+    void stop();
+
+    // From the replica's thread.
+    bool due(std::size_t events);
+    void push(cluster::State state);
+    // From any thread: `done` is called, on this follower's thread, after the next snapshot that begins. The caller sees
+    // to it that the replica looks at due().
+    void want(Done done);
+};
+
+} // namespace jarvis::jctld

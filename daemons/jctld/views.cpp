@@ -1,0 +1,158 @@
+#include "views.hpp"
+
+#include "base/hostlist.hpp"
+#include "model/output_pattern.hpp"
+#include "wire/convert.hpp"
+
+namespace jarvis::jctld {
+
+namespace {
+
+std::int64_t microseconds(WallTime at) { return at.time_since_epoch().count(); }
+
+void put_held(wire::JobSummary& summary, const Placement& placement, const std::vector<NodeBrief>& nodes)
+{
+    std::vector<std::string> names;
+    std::uint32_t cores = 0;
+    MemorySize memory;
+    for (const auto& part : placement.nodes) {
+        names.push_back(nodes[part.node.value].name);
+        cores += part.cores.count();
+        memory += part.total_memory();
+    }
+    summary.set_nodes(compress_hostlist(names));
+    summary.set_node_count(static_cast<std::uint32_t>(names.size()));
+    summary.set_cores(cores);
+    summary.set_memory(memory.bytes);
+}
+
+void put_asked(wire::JobSummary& summary, const ResourceRequest& resources)
+{
+    const auto cores = resources.tasks * resources.cpus_per_task;
+    summary.set_cores(cores);
+    if (resources.memory_per_node)
+        summary.set_memory(resources.memory_per_node->bytes);
+    else if (resources.memory_per_cpu)
+        summary.set_memory((*resources.memory_per_cpu * cores).bytes);
+}
+
+std::string expand(const std::string& pattern, const cluster::Job& job, const std::vector<NodeBrief>& nodes)
+{
+    if (pattern.empty())
+        return {};
+    OutputPatternValues values{.job = fmt::format("{}", job.id), .name = job.request->name, .user = job.request->account.user,
+                               .array_job = {}, .array_index = "0", .node = {}};
+    if (job.run)
+        values.node = nodes[job.run->placement.nodes.front().node.value].name;
+    auto path = expand_output_pattern(pattern, values);
+    return path.starts_with('/') ? path : job.request->working_directory + "/" + path;
+}
+
+} // namespace
+
+wire::JobSummary job_summary(const cluster::Job& job, const std::vector<NodeBrief>& nodes)
+{
+    const auto& request = *job.request;
+    wire::JobSummary summary;
+    summary.set_job_id(job.id.value);
+    summary.set_uid(request.account.uid);
+    summary.set_user(request.account.user);
+    summary.set_name(request.name);
+    summary.set_partition(request.partition);
+    summary.set_state(static_cast<std::uint32_t>(job.state));
+    summary.set_submitted_us(microseconds(job.submitted_wall));
+    if (request.time_limit)
+        summary.set_time_limit_us(request.time_limit->count());
+    summary.set_incarnation(job.incarnation.value);
+    summary.set_priority(job.priority);
+    if (job.run) {
+        summary.set_started_us(microseconds(job.run->started_wall));
+        put_held(summary, job.run->placement, nodes);
+    } else {
+        put_asked(summary, request.resources);
+    }
+    if (job.ended) {
+        summary.set_ended_us(microseconds(job.ended->wall));
+        *summary.mutable_end() = wire::to_message(job.ended->end);
+        *summary.mutable_usage() = wire::to_message(job.ended->usage);
+    }
+    return summary;
+}
+
+wire::JobDetail job_detail(const cluster::Job& job, const std::vector<NodeBrief>& nodes)
+{
+    wire::JobDetail detail;
+    *detail.mutable_summary() = job_summary(job, nodes);
+    *detail.mutable_request() = wire::to_message(*job.request);
+    if (job.run)
+        for (const auto& part : job.run->placement.nodes) {
+            const auto& brief = nodes[part.node.value];
+            auto& node = *detail.add_nodes();
+            node.set_name(brief.name);
+            node.set_cores(format_list(part.cores));
+            for (const auto& share : part.memory)
+                *node.add_memory() = wire::to_message(share);
+            node.set_confinement(brief.confinement);
+            node.set_enforced(brief.enforced);
+        }
+    if (job.ended)
+        detail.set_elapsed_us(job.ended->usage.elapsed.count());
+    detail.set_output_path(expand(job.request->output, job, nodes));
+    detail.set_error_path(expand(job.request->error, job, nodes));
+    detail.set_input_path(expand(job.request->input, job, nodes));
+    detail.set_held(static_cast<bool>(job.hold));
+    if (job.hold)
+        detail.set_held_by(job.hold->by);
+    if (job.stop)
+        detail.set_cancelled_by(job.stop->by);
+    return detail;
+}
+
+void strip_contents(wire::JobDetail& detail)
+{
+    auto& request = *detail.mutable_request();
+    for (auto* field : {request.mutable_comment(), request.mutable_working_directory(), request.mutable_output(),
+                        request.mutable_error(), request.mutable_input(), request.mutable_submit_directory(),
+                        request.mutable_mail_user(), request.mutable_mail_type(), request.mutable_script(),
+                        request.mutable_environment(), detail.mutable_output_path(), detail.mutable_error_path(),
+                        detail.mutable_input_path()})
+        field->clear();
+    request.clear_arguments();
+    request.clear_script_size();
+}
+
+wire::NodeView node_view(const cluster::State& state, const cluster::Node& node)
+{
+    wire::NodeView view;
+    view.set_name(node.name);
+    view.set_state(std::string(cluster::state_name(node)));
+    for (auto index : node.partitions)
+        view.add_partitions(state.settings.partitions[index].name);
+    if (node.drain) {
+        view.set_reason(node.drain->reason);
+        view.set_reason_by(node.drain->by);
+        view.set_reason_us(microseconds(node.drain->since));
+    }
+    for (JobId id : node.jobs)
+        view.add_jobs(id.value);
+    if (!node.registration)
+        return view;
+    const auto& registration = *node.registration;
+    const auto& topology = registration.topology;
+    view.set_cores(static_cast<std::uint32_t>(topology.cores.size()));
+    view.set_cores_used(view.cores() - node.free.cores.count());
+    view.set_memory(topology.memory().bytes);
+    view.set_memory_used((topology.memory() - node.free.total_memory()).bytes);
+    view.set_confinement(std::string(name(confinement_of(registration.capabilities))));
+    view.set_capabilities(format_capabilities(registration.capabilities));
+    for (const auto& note : registration.notes)
+        view.add_notes(note);
+    view.set_version(registration.version);
+    view.set_boot_id(registration.boot_id);
+    *view.mutable_topology() = wire::to_message(topology);
+    for (std::uint32_t numa = 0; numa < topology.numa_nodes.size(); ++numa)
+        *view.add_numa_used() = wire::to_message(NumaShare{numa, topology.numa_nodes[numa].memory - node.free.memory[numa]});
+    return view;
+}
+
+} // namespace jarvis::jctld

@@ -1,0 +1,20 @@
+// Jobs and nodes as messages for clients, and as records of the accounting history. Pure.
+#pragma once
+
+#include "client.pb.h"
+#include "cluster/commands.hpp"
+#include "cluster/reasons.hpp"
+#include "cluster/state.hpp"
+#include "ended_jobs.hpp"
+
+namespace jarvis::jctld {
+
+wire::JobSummary job_summary(const cluster::Job& job, const std::vector<NodeBrief>& nodes);
+wire::JobDetail job_detail(const cluster::Job& job, const std::vector<NodeBrief>& nodes);
+
+// Takes away what only the owner and operators may see.
+void strip_contents(wire::JobDetail& detail);
+
+wire::NodeView node_view(const cluster::State& state, const cluster::Node& node);
+
+} // namespace jarvis::jctld
