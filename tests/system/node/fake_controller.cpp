@@ -50,12 +50,25 @@ std::string random_bytes(std::size_t count)
     return bytes;
 }
 
+// What a daemon that was stopped with jobs leaves for the next one.
+void remove_cgroup(const fs::path& group)
+{
+    std::ofstream(group / "cgroup.kill") << "1";
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(group, error))
+        if (entry.is_directory())
+            remove_cgroup(entry.path());
+    for (int i = 0; i < 100 && ::rmdir(group.c_str()) != 0; ++i)
+        std::this_thread::sleep_for(10ms);
+}
+
 } // namespace
 
 NodeUnderTest::NodeUnderTest(const std::string& name) : uuid_(random_bytes(16)), reader_(wire::limits::default_frame)
 {
     folder_ = fmt::format("/tmp/node/{}_{}", name, ::getpid());
-    node_name_ = fmt::format("t{}", ::getpid());
+    static int count = 0;
+    node_name_ = fmt::format("t{}x{}", ::getpid(), ++count);
     fs::remove_all(folder_);
     fs::create_directories(folder_ + "/tmp");
     fs::permissions(folder_, fs::perms(0755));
@@ -73,6 +86,8 @@ NodeUnderTest::~NodeUnderTest()
         kill_daemon(SIGTERM);
     for (const auto pid : processes_with(run_folder())) // the launcher, if a job kept it
         ::kill(pid, SIGKILL);
+    for (const auto& tree : cgroup_trees())
+        remove_cgroup(tree);
     disconnect();
     ::close(listener_);
     if (std::getenv("KEEP") == nullptr)
@@ -164,15 +179,15 @@ wire::Register NodeUnderTest::accept()
     std::string out;
     wire::append_frame(out, hello);
     BOOST_REQUIRE(::write(connection_, out.data(), out.size()) == static_cast<ssize_t>(out.size()));
-    // Its Hello parses as a FromNode of unknown fields or not at all; it is the first frame and skipped as bytes.
-    std::optional<std::string> frame;
+    auto frame = reader_.next();
     char bytes[4096];
-    while (!(frame = reader_.next())) {
+    for (; frame && !*frame; frame = reader_.next()) {
         const auto size = ::read(connection_, bytes, sizeof bytes);
         BOOST_REQUIRE(size > 0);
-        BOOST_REQUIRE(reader_.feed({bytes, static_cast<std::size_t>(size)}));
+        reader_.feed({bytes, static_cast<std::size_t>(size)});
     }
-    auto theirs = wire::parse<wire::Hello>(*frame);
+    BOOST_REQUIRE(frame);
+    auto theirs = wire::parse<wire::Hello>(**frame);
     BOOST_REQUIRE(theirs);
     BOOST_TEST(theirs->node_name() == node_name_);
     auto first = receive(10s);
@@ -193,8 +208,10 @@ std::optional<wire::FromNode> NodeUnderTest::receive(std::chrono::milliseconds l
 {
     const auto until = Clock::now() + limit;
     while (true) {
-        if (auto frame = reader_.next()) {
-            auto message = wire::parse<wire::FromNode>(*frame);
+        const auto frame = reader_.next();
+        BOOST_REQUIRE(frame);
+        if (*frame) {
+            auto message = wire::parse<wire::FromNode>(**frame);
             BOOST_REQUIRE(message);
             received_.push_back(*message);
             return *message;
@@ -207,7 +224,7 @@ std::optional<wire::FromNode> NodeUnderTest::receive(std::chrono::milliseconds l
         const auto size = ::read(connection_, bytes, sizeof bytes);
         if (size <= 0)
             return std::nullopt;
-        BOOST_REQUIRE(reader_.feed({bytes, static_cast<std::size_t>(size)}));
+        reader_.feed({bytes, static_cast<std::size_t>(size)});
     }
 }
 
@@ -329,6 +346,18 @@ int NodeUnderTest::count_ended(std::uint64_t id) const
 {
     return static_cast<int>(std::ranges::count_if(
         received_, [&](const auto& message) { return message.has_ended() && message.ended().job_id() == id; }));
+}
+
+std::vector<std::string> NodeUnderTest::cgroup_trees() const
+{
+    std::vector<std::string> trees;
+    for (const auto* mount : {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"}) {
+        std::error_code error;
+        for (const auto& entry : fs::directory_iterator(mount, error))
+            if (entry.path().filename().string().ends_with("_" + node_name_))
+                trees.push_back(entry.path().string());
+    }
+    return trees;
 }
 
 std::string NodeUnderTest::read(const std::string& name) const { return slurp(path(name)); }

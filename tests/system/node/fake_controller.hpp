@@ -71,6 +71,7 @@ public:
     std::string read(const std::string& name) const;
     bool wait_for(const std::function<bool()>& condition, std::chrono::milliseconds limit = 10s) const;
     std::string run_folder() const { return folder_ + "/run"; }
+    std::vector<std::string> cgroup_trees() const; // of this node
     std::vector<pid_t> processes_with(const std::string& word) const; // in their command line
 };
 
