@@ -2,7 +2,6 @@
 // fork and exec the script into it, wait, remove. The rate of this is the bound of jobs per second on a node.
 //
 //   bench_bound AT_ONCE COUNT SCRIPT FOLDER [CGROUP]       prints the seconds; CGROUP: an own cgroup2 folder, may be absent
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>

@@ -1,7 +1,6 @@
 // How often a folder's disk makes an append durable: 512 bytes and fdatasync, one after the other, for some seconds.
 //
 //   bench_fsync FOLDER SECONDS      prints the rate per second
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,6 @@
 // of a large process would be measured too; the command's standard output goes to /dev/null.
 //
 //   bench_spawn AT_ONCE COUNT COMMAND [ARGUMENT...]
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>

@@ -1,6 +1,5 @@
 // Loaded before the C library into a daemon under test: a name service that answers for one account only when a file
 // has appeared. JARVIS_TEST_SLOW_UID names the account, JARVIS_TEST_GATE the file.
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pwd.h>
 #include <stdlib.h>
