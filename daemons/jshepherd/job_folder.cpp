@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -64,11 +63,10 @@ Result<PidFile> PidFile::make(const std::string& job_folder)
 
 void PidFile::add_script(pid_t pid)
 {
-    char line[16];
-    const int size = std::snprintf(line, sizeof line, "%d\n", pid);
+    const std::string line = std::to_string(pid) + '\n';
     // Only a signal for the script alone needs it; without it that signal goes nowhere, which its sender sees.
     [[maybe_unused]] const auto written =
-        ::pwrite(file_.get(), line, static_cast<std::size_t>(size), static_cast<off_t>(size_));
+        ::pwrite(file_.get(), line.data(), line.size(), static_cast<off_t>(size_));
     file_ = Fd();
 }
 

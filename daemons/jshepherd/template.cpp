@@ -137,6 +137,7 @@ void report(int socket, std::string_view problem)
 int run_template(const TemplateOptions& options)
 {
     prepare_signals();
+    ::prctl(PR_SET_NAME, "jshepherd"); // it was executed as /proc/self/exe
     Fd socket(options.socket);
     auto runtime = RuntimePlugin::load(options.plugin_file, options.settings);
     report(socket.get(), runtime ? std::string_view() : std::string_view(runtime.error().message));
