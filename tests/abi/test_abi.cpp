@@ -1,5 +1,6 @@
 // The host refuses what it must, gets along with what it can, and the teaching plugins do what their authors meant.
 #include "plugin/auth.hpp"
+#include "plugin/check_process.hpp"
 #include "plugin/conformance.hpp"
 #include "plugin/policy.hpp"
 #include "plugin/storage.hpp"
@@ -195,6 +196,17 @@ BOOST_AUTO_TEST_CASE(teaching_plugins_conform)
     conforms("policy");
     conforms("storage");
     conforms("runtime");
+}
+
+BOOST_AUTO_TEST_CASE(a_plugin_that_crashes_fails_its_check_and_nothing_else)
+{
+    std::vector<CheckResult> results;
+    const auto keep = [&](const CheckResult& result) { results.push_back(result); };
+    BOOST_REQUIRE(check_in_child("policy", {.file = file_of("policy", "crashes")}, std::chrono::seconds(60), keep).has_value());
+    BOOST_REQUIRE(!results.empty());
+    BOOST_TEST(!results.back().passed);
+    BOOST_TEST(results.back().name == "opens_and_chooses_an_order");
+    BOOST_TEST(has(results.back().why, "signal"), results.back().why);
 }
 
 BOOST_AUTO_TEST_CASE(a_directory_is_listed_by_kind_and_name)

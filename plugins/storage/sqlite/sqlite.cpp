@@ -19,8 +19,8 @@ using jarvis_plugin::Settings;
 
 constexpr std::array settings{
     jarvis_setting{"reserve", JARVIS_SETTING_SIZE, 0, "16M", nullptr,
-                   "Disk space that is kept back, so that the ends of running jobs can be recorded when the disk is full. Submits are "
-                   "refused when less than a quarter of it is free besides."},
+                   "Disk space that is kept back for the ends of running jobs, so that they can be recorded when the disk is full. Submits are "
+                   "refused as soon as the disk has less space left, beside this, than a quarter of it (at least 1 MiB)."},
     jarvis_setting{"vfs", JARVIS_SETTING_STRING, 0, "", nullptr,
                    "Name of the SQLite VFS through which the databases are read and written. Empty: SQLite's own."},
     jarvis_setting{"vfs_module", JARVIS_SETTING_STRING, 0, "", nullptr,
