@@ -180,7 +180,9 @@ std::string placement_text(const wire::JobNode& node)
 std::string confinement_text(const wire::JobNode& node)
 {
     const auto level = escape_for_terminal(node.confinement());
-    const auto enforced = node.enforced().empty() ? "nothing" : escape_for_terminal(node.enforced());
+    if (node.enforced().empty() || node.enforced() == "none")
+        return fmt::format("memory is counted, not enforced yet ({})", level);
+    const auto enforced = escape_for_terminal(node.enforced());
     if (lists(node.enforced(), "memory"))
         return fmt::format("enforced: {} ({})", enforced, level);
     return fmt::format("memory is counted, not enforced yet ({}: {})", level, enforced);

@@ -17,7 +17,7 @@ std::string node_listing(const wire::NodeView& node, const Style& style);
 
 // "cores 0-3; memory 4G of NUMA node 0, 2G of NUMA node 1"
 std::string placement_text(const wire::JobNode& node);
-// "memory is counted, not enforced yet (track: freeze,kill)", or "enforced: cpuset,memory,... (full)".
+// "memory is counted, not enforced yet (track: freeze,kill)", "... (none)", or "enforced: cpuset,memory,... (full)".
 std::string confinement_text(const wire::JobNode& node);
 
 } // namespace jarvis::client
