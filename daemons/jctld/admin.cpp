@@ -39,9 +39,10 @@ asio::awaitable<Result<wire::AdminReply>> ping(Front& front)
         SequenceNumber sequence;
         std::uint64_t active = 0, known = 0;
     };
-    auto counts = co_await front.ask([](const Replica& replica) {
+    auto collect = [](const Replica& replica) {
         return Counts{replica.state().sequence, replica.state().index.active_jobs, replica.state().jobs.size()};
-    });
+    };
+    auto counts = co_await front.ask(std::move(collect));
     if (!counts)
         co_return std::unexpected(counts.error());
     const auto status = front.parts().store.status();
@@ -103,7 +104,8 @@ asio::awaitable<Result<wire::AdminReply>> snapshot(Front& front)
         asio::post(executor, [slot, result = std::move(result)]() mutable { slot->set(std::move(result)); });
     });
     // The replica looks whether one is wanted when something happens; if nothing does, this is it.
-    if (auto nudged = co_await front.ask([](const Replica& replica) { return replica.snapshot_if_due(); }); !nudged)
+    auto collect = [](const Replica& replica) { return replica.snapshot_if_due(); };
+    if (auto nudged = co_await front.ask(std::move(collect)); !nudged)
         co_return std::unexpected(nudged.error());
     auto done = co_await slot->wait();
     if (!done)
@@ -162,7 +164,8 @@ asio::awaitable<Result<std::string>> reload_configuration(Front& front)
         co_return fail(roles.error(), "{}: the running configuration is unchanged", front.config().file);
     const auto changes = config::config_diff(front.config(), *fresh);
     auto settings = core_settings(*fresh, front.parts().policy.queue_order());
-    auto answer = co_await front.decide(cluster::Configure{settings});
+    cluster::Command command = cluster::Configure{settings};
+    auto answer = co_await front.decide(std::move(command));
     if (!answer.body)
         co_return std::unexpected(answer.body.error());
     front.reconfigure(std::make_shared<const config::Config>(std::move(*fresh)), std::move(*roles), std::move(settings));

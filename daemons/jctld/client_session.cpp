@@ -31,7 +31,10 @@ public:
     {
     }
 
-    asio::awaitable<void> run()
+    asio::awaitable<void> run() { co_await tasks_.around(read_requests()); }
+
+private:
+    asio::awaitable<void> read_requests()
     {
         for (;;) {
             while (tasks_.size() >= requests_at_once)
@@ -48,11 +51,8 @@ public:
             }
             tasks_.spawn("request", handle(std::move(request)));
         }
-        tasks_.cancel();
-        co_await tasks_.wait();
     }
 
-private:
     asio::awaitable<void> handle(wire::Request request)
     {
         struct MakeRoom {
@@ -130,7 +130,8 @@ private:
         const bool narrowed = !filter->uids.empty() || !filter->states.empty() || !filter->names.empty() || !filter->partitions.empty();
         if (!filter->ids.empty() && !narrowed)
             co_return std::move(filter->ids);
-        auto found = co_await front_.ask([filter = *filter](const Replica& replica) { return find_jobs(replica, filter, false); });
+        auto collect = [filter = *filter](const Replica& replica) { return find_jobs(replica, filter, false); };
+        auto found = co_await front_.ask(std::move(collect));
         if (!found)
             co_return std::unexpected(found.error());
         auto ids = std::move(found->unknown); // so that they are answered as such
@@ -231,7 +232,8 @@ private:
             co_return;
         }
         const bool ended = request.query_jobs().include_ended();
-        auto found = co_await front_.ask([filter = *filter, ended](const Replica& replica) { return find_jobs(replica, filter, ended); });
+        auto collect = [filter = *filter, ended](const Replica& replica) { return find_jobs(replica, filter, ended); };
+        auto found = co_await front_.ask(std::move(collect));
         if (!found) {
             reply_error(request.tag(), found.error());
             co_return;
@@ -242,7 +244,8 @@ private:
     asio::awaitable<void> query_nodes(const wire::Request& request)
     {
         std::vector<std::string> names(request.query_nodes().names().begin(), request.query_nodes().names().end());
-        auto list = co_await front_.ask([names](const Replica& replica) { return std::pair(replica.state().sequence, find_nodes(replica, names)); });
+        auto collect = [names](const Replica& replica) { return std::pair(replica.state().sequence, find_nodes(replica, names)); };
+        auto list = co_await front_.ask(std::move(collect));
         if (!list) {
             reply_error(request.tag(), list.error());
             co_return;
@@ -275,7 +278,8 @@ private:
         }
         JobFilter filter;
         filter.ids = {id};
-        auto found = co_await front_.ask([filter](const Replica& replica) { return find_jobs(replica, filter, true); });
+        auto collect = [filter](const Replica& replica) { return find_jobs(replica, filter, true); };
+        auto found = co_await front_.ask(std::move(collect));
         if (!found || found->jobs.empty()) {
             reply_error(request.tag(), found ? Error{Errc::not_found, fmt::format("no job {} (ended jobs are in jacct)", id)} : found.error());
             co_return;

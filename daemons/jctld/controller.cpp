@@ -182,7 +182,8 @@ Result<void> Controller::begin(const cluster::State& recovered, const cluster::B
     }
     (void)owner_->push(cluster::StartController{daemon::wall_now(), clock});
     front_->set_identity(uuid, Epoch{recovered.epoch.value + 1});
-    auto answer = asio::co_spawn(loop_, front_->decide(cluster::Configure{core_settings(*config_, policy_->queue_order())}), asio::use_future);
+    cluster::Command configure = cluster::Configure{core_settings(*config_, policy_->queue_order())};
+    auto answer = asio::co_spawn(loop_, front_->decide(std::move(configure)), asio::use_future);
     while (answer.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
         loop_.run_one_for(std::chrono::milliseconds(100));
     loop_.restart();
@@ -265,8 +266,8 @@ void Controller::request_stop()
 asio::awaitable<void> Controller::wind_down()
 {
     listener_->close();
-    auto barrier = co_await front_->decide(cluster::ReleaseJobs{}); // everything before it is answered
-    (void)barrier;
+    cluster::Command barrier = cluster::ReleaseJobs{}; // everything before it is answered
+    (void)co_await front_->decide(std::move(barrier));
     co_await front_->stop();
     loop_.stop();
 }

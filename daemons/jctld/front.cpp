@@ -158,10 +158,11 @@ asio::awaitable<bool> Front::wait_for_end(JobId job)
     OneShot<bool> slot(executor_);
     const auto place = waiters_.emplace(job, &slot);
     // Registered first and looked at then, so that an end in between is not missed.
-    auto ended = co_await ask([job](const Replica& replica) {
+    auto collect = [job](const Replica& replica) {
         const auto found = replica.state().find(job);
         return !found || is_final(found->state);
-    });
+    };
+    auto ended = co_await ask(std::move(collect));
     const auto unregister = [&] {
         auto [first, last] = waiters_.equal_range(job);
         for (auto it = first; it != last; ++it)

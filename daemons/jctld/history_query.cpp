@@ -115,7 +115,8 @@ asio::awaitable<Result<std::vector<wire::Reply>>> find_history(Front& front, clu
     auto question = question_from(request.query_history(), caller.uid);
     if (!question)
         co_return std::unexpected(question.error());
-    auto known = co_await front.ask([filter = question->filter](const Replica& replica) { return find_jobs(replica, filter, true); });
+    auto collect = [filter = question->filter](const Replica& replica) { return find_jobs(replica, filter, true); };
+    auto known = co_await front.ask(std::move(collect));
     if (!known)
         co_return std::unexpected(known.error());
     auto merged = co_await daemon::off_loop(front.parts().pool, [&]() -> Result<std::vector<wire::Reply>> {

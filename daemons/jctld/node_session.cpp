@@ -81,12 +81,6 @@ NodeSession::NodeSession(Front& front, wire::ChannelPtr session_channel)
 {
 }
 
-asio::awaitable<void> NodeSession::stop()
-{
-    tasks_.cancel();
-    co_await tasks_.wait();
-}
-
 void NodeSession::send(cluster::Effect effect)
 {
     outbox_.push_back(std::move(effect));
@@ -188,9 +182,7 @@ asio::awaitable<void> NodeSessions::serve(wire::ChannelPtr channel, std::string 
         NodeSession& session;
         ~Forget() { sessions.forget(session); }
     } forget_at_end{*this, session};
-    co_await read_frames(session);
-    channel->close();
-    co_await session.stop();
+    co_await session.around(read_frames(session));
 }
 
 asio::awaitable<void> NodeSessions::read_frames(NodeSession& session)

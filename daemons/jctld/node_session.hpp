@@ -22,7 +22,8 @@ public:
 
     // In their order: a start whose script has to be read from the storage holds up what comes after it.
     void send(cluster::Effect effect);
-    asio::awaitable<void> stop();
+    // Runs `reading` to its end, and then ends what is being sent.
+    asio::awaitable<void> around(asio::awaitable<void> reading) { return tasks_.around(std::move(reading)); }
 
 private:
     Front& front_;

@@ -212,21 +212,23 @@ asio::awaitable<Result<wire::Reply>> take_submit(Front& front, cluster::Caller c
     if (!prepared)
         co_return std::unexpected(prepared.error());
     if (submit.test_only()) {
-        auto tested = co_await front.ask([request = *prepared](const Replica& replica) -> Result<wire::SubmitReply> {
+        auto collect = [request = *prepared](const Replica& replica) -> Result<wire::SubmitReply> {
             if (auto checked = cluster::check_request(replica.state(), request); !checked)
                 return std::unexpected(checked.error());
             return test_submit(replica, request);
-        });
+        };
+        auto tested = co_await front.ask(std::move(collect));
         if (!tested || !*tested)
             co_return std::unexpected(tested ? tested->error() : tested.error());
         co_return reply_of(std::move(**tested), {}, policy->verdict);
     }
 
     auto pinned = std::make_shared<Pinned>(front.parts().blobs, *prepared, std::move(*submit.mutable_script()), std::move(environment));
-    auto answer = co_await front.decide(
-        cluster::SubmitJob{.token = 0, .caller = std::move(caller), .request_id = *id, .digest = digest,
-                           .request = std::make_shared<const JobRequest>(std::move(*prepared)), .verdict = {policy->priority}},
-        std::move(pinned));
+    // Made first: g++ 12 destroys braced temporaries of a co_await expression twice.
+    cluster::Command command = cluster::SubmitJob{.token = 0, .caller = std::move(caller), .request_id = *id, .digest = digest,
+                                                  .request = std::make_shared<const JobRequest>(std::move(*prepared)),
+                                                  .verdict = {policy->priority}};
+    auto answer = co_await front.decide(std::move(command), std::move(pinned));
     if (!answer.body)
         co_return std::unexpected(answer.body.error());
     wire::SubmitReply body;
