@@ -89,4 +89,20 @@ Result<std::vector<JobId>> parse_id_list(std::string_view text)
     return parse_id_lists(std::span(&one, 1));
 }
 
+std::string format_id_list(std::vector<std::uint64_t> ids)
+{
+    std::ranges::sort(ids);
+    std::string text;
+    for (std::size_t first = 0; first < ids.size();) {
+        auto last = first;
+        while (last + 1 < ids.size() && ids[last + 1] <= ids[last] + 1)
+            ++last;
+        text += fmt::format("{}{}", text.empty() ? "" : ",", ids[first]);
+        if (ids[last] != ids[first])
+            text += fmt::format("-{}", ids[last]);
+        first = last + 1;
+    }
+    return text;
+}
+
 } // namespace jarvis::client

@@ -19,6 +19,9 @@ Result<std::vector<JobId>> parse_id_list(std::string_view text);
 // Of several lists: jcancel 7 9-12.
 Result<std::vector<JobId>> parse_id_lists(std::span<const std::string> texts);
 
+// The list that reads back to these ids, shortest: "7,9-12".
+std::string format_id_list(std::vector<std::uint64_t> ids);
+
 // Split at commas; empty parts are refused. `what` names one part in the message ("state").
 Result<std::vector<std::string>> split_list(std::string_view text, std::string_view what);
 Result<std::vector<std::string>> split_lists(std::span<const std::string> texts, std::string_view what);

@@ -92,9 +92,11 @@ Result<void> filter_states(wire::JobFilter& filter, std::span<const std::string>
 
 Exit report_unknown(const Program& program, std::span<const std::uint64_t> ids)
 {
-    for (auto id : ids)
-        report(program, fmt::format("no such job: {}", id), Exit::not_found);
-    return ids.empty() ? Exit::done : Exit::not_found;
+    if (ids.empty())
+        return Exit::done;
+    const auto what = ids.size() == 1 ? "job" : "jobs";
+    report(program, fmt::format("no such {}: {}", what, format_id_list({ids.begin(), ids.end()})), Exit::not_found);
+    return Exit::not_found;
 }
 
 Exit report_changes(const Program& program, const wire::ChangeReply& reply)
@@ -104,10 +106,10 @@ Exit report_changes(const Program& program, const wire::ChangeReply& reply)
         if (!item.has_error())
             continue;
         const auto error = wire::from_message(item.error());
-        const auto what = item.node().empty() ? fmt::format("job {}", item.job_id()) : "node " + escape_for_terminal(item.node());
-        // The controller's messages name their object already, where they are whole sentences of their own.
+        const auto what = item.node().empty() ? fmt::format("job {}", item.job_id()) : escape_for_terminal(item.node());
         const auto message = escape_for_terminal(error.message);
-        report(program, message.starts_with(what) ? message : fmt::format("{}: {}", what, message), Exit::failed);
+        const bool named = message.find(what) != std::string::npos; // most of the controller's messages name their object
+        report(program, named ? message : fmt::format("{}: {}", what, message), Exit::failed);
         worst = worse(worst, exit_for(error.code));
     }
     return worst;

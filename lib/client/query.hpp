@@ -24,7 +24,7 @@ Result<void> filter_names(wire::JobFilter& filter, std::span<const std::string> 
 // "all" are all states. True in `ended` when one of them is a state that jobs end in.
 Result<void> filter_states(wire::JobFilter& filter, std::span<const std::string> lists, bool& ended);
 
-// Reports each id that nobody knows, and returns not_found if there is one, else done.
+// Reports the ids that nobody knows, and returns not_found if there are any, else done.
 Exit report_unknown(const Program& program, std::span<const std::uint64_t> ids);
 // Reports each item that failed, and returns the worst of them.
 Exit report_changes(const Program& program, const wire::ChangeReply& reply);

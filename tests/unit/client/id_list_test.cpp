@@ -35,4 +35,11 @@ BOOST_AUTO_TEST_CASE(what_is_no_list_is_refused)
         BOOST_TEST(!parse_id_list(text), text);
 }
 
+BOOST_AUTO_TEST_CASE(lists_are_written_as_they_are_read)
+{
+    BOOST_TEST(format_id_list({9, 7, 10, 12, 11, 9}) == "7,9-12");
+    BOOST_TEST(format_id_list({7}) == "7");
+    BOOST_TEST(format_id_list({}) == "");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
