@@ -148,6 +148,7 @@ ShepherdExit run_job(RuntimePlugin& runtime, const wire::LaunchOrder& order)
 {
     // A signal to the launcher's process group must not reach it. (A session of its own costs ten times as much, for its autogroup.)
     ::setpgid(0, 0);
+    ::prctl(PR_SET_NAME, ("job_" + std::to_string(order.job_id())).c_str()); // for ps
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     auto pid_file = PidFile::make(order.job_folder());
     if (!pid_file && pid_file.error().code == Errc::denied)

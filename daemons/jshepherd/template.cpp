@@ -25,12 +25,19 @@ namespace {
 // the more memory there is.
 constexpr std::size_t usual_buffer = std::size_t{64} << 10;
 
-// Shepherds, and through them jobs, begin with default actions. Everything is blocked in templates and shepherds:
-// a terminal's Ctrl-C and a stray SIGTERM must not end jobs.
+// Shepherds, and through them jobs, begin with default actions, whatever our starter ignored. Asked of the kernel itself, since glibc
+// keeps two signals to itself that a starter may have ignored all the same. Everything is blocked in templates and
+// shepherds: a terminal's Ctrl-C and a stray SIGTERM must not end jobs.
 void prepare_signals()
 {
+    struct { // the kernel's sigaction: SIG_DFL is zero
+        void* handler;
+        unsigned long flags;
+        void* restorer;
+        unsigned long mask;
+    } default_action{};
     for (int number = 1; number <= SIGRTMAX; ++number)
-        ::signal(number, SIG_DFL);
+        ::syscall(SYS_rt_sigaction, number, &default_action, nullptr, sizeof default_action.mask);
     sigset_t all;
     sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, nullptr);
