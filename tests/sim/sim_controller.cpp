@@ -1,0 +1,256 @@
+#include "sim_controller.hpp"
+
+#include "cluster/apply.hpp"
+#include "journal/codec.hpp"
+
+namespace jarvis::sim {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration decide_delay = 200us;
+constexpr Duration tick_interval = 10s;
+
+} // namespace
+
+SimController::SimController(World& world, cluster::Settings settings, Outside outside)
+    : world_(world), settings_(std::move(settings)), outside_(std::move(outside))
+{
+    uuid_.fill(7);
+}
+
+void SimController::plan(Duration delay, void (SimController::*step)())
+{
+    world_.after(delay, [this, step, life = life_] {
+        if (life == life_ && up())
+            (this->*step)();
+    });
+}
+
+void SimController::start()
+{
+    ++life_;
+    auto state = read_storage();
+    if (!(state == truth_))
+        broken("replay gives another state than what was durable (group {} against {})", state.sequence, truth_.sequence);
+    replica_ = state;
+    owner_.emplace(std::move(state));
+    deciding_ = writing_ = false;
+    world_.say("controller starts at group {}", replica_.sequence);
+    take(cluster::CreateCluster{uuid_, "sim"});
+    take(cluster::StartController{wall(), {"boot", Duration{}}});
+    take(cluster::Configure{settings_});
+    plan(tick_interval, &SimController::tick);
+}
+
+void SimController::crash()
+{
+    if (!up())
+        return;
+    world_.say("controller is killed");
+    ++world_.count["fault: controller killed"];
+    // What the disk was busy with may be there or not.
+    if (writing_ && !undurable_.empty() && world_.chance(0.5))
+        persist(undurable_.front());
+    ++life_;
+    owner_.reset();
+    inbox_.clear();
+    undurable_.clear();
+    outside_.down();
+}
+
+void SimController::take(cluster::Command command)
+{
+    if (!up())
+        return;
+    inbox_.push_back(std::move(command));
+    if (!std::exchange(deciding_, true))
+        plan(decide_delay, &SimController::decide);
+}
+
+void SimController::decide()
+{
+    deciding_ = false;
+    // Sometimes a batch is one command, sometimes all that wait.
+    const auto take = std::min<std::size_t>(inbox_.size(), 1 + world_.below(8));
+    std::vector<cluster::Command> commands(inbox_.begin(), inbox_.begin() + static_cast<std::ptrdiff_t>(take));
+    inbox_.erase(inbox_.begin(), inbox_.begin() + static_cast<std::ptrdiff_t>(take));
+    auto batch = owner_->run(commands, elapsed());
+    check_books(owner_->state());
+    undurable_.push_back(std::move(batch));
+    if (!std::exchange(writing_, true))
+        plan(world_.between(100us, 5ms), &SimController::write);
+    if (!inbox_.empty() || owner_->unfinished()) {
+        deciding_ = true;
+        plan(decide_delay, &SimController::decide);
+    }
+}
+
+void SimController::write()
+{
+    writing_ = false;
+    if (!undurable_.front().group.events.empty() && world_.fault(0.005)) {
+        ++world_.count["fault: append with unknown outcome"];
+        if (world_.chance(0.5))
+            persist(undurable_.front());
+        storage_failed();
+        return;
+    }
+    auto batch = std::move(undurable_.front());
+    undurable_.pop_front();
+    persist(batch);
+    publish(std::move(batch));
+    if (!undurable_.empty()) {
+        writing_ = true;
+        plan(world_.between(100us, 5ms), &SimController::write);
+    }
+}
+
+void SimController::persist(const cluster::Batch& batch)
+{
+    if (batch.group.events.empty())
+        return;
+    journal_.push_back(journal::encode_group(batch.group));
+    for (const auto& event : batch.group.events) {
+        if (auto fits = journal::check_event(truth_, event); !fits)
+            broken("an event that was decided does not fit: {}", fits.error().message);
+        if (const auto* e = std::get_if<cluster::JobSubmitted>(&event); e && !submitted_.insert(e->job).second)
+            broken("job id {} was given twice", e->job);
+        if (const auto* e = std::get_if<cluster::JobEnded>(&event); e && ++ends_[e->job] > 1)
+            broken("job {} ended twice", e->job);
+        cluster::apply(truth_, event, batch.group.at);
+        ++world_.count[fmt::format("event: {:02}", event.index())];
+    }
+    truth_.sequence = batch.group.sequence;
+    check_books(truth_);
+}
+
+// In this order: the followers, then replies and effects.
+void SimController::publish(cluster::Batch batch)
+{
+    if (!batch.group.events.empty())
+        cluster::apply(replica_, batch.group);
+    maybe_snapshot();
+    for (auto& effect : batch.effects) {
+        if (auto* reply = std::get_if<cluster::Reply>(&effect)) {
+            if (const auto* body = reply->body ? std::get_if<JobId>(&*reply->body) : nullptr; body && !replica_.find(*body))
+                broken("job {} was acknowledged, and the replica does not know it", *body);
+            outside_.reply(std::move(*reply));
+        } else {
+            outside_.to_node(std::move(effect));
+        }
+    }
+}
+
+// D1: what is in flight is void, the storage is reopened, and the owner goes on from what is really there.
+void SimController::storage_failed()
+{
+    world_.say("an append fails, outcome unknown");
+    ++life_;
+    const auto reject = [this](const cluster::Effect& effect) {
+        if (const auto* reply = std::get_if<cluster::Reply>(&effect))
+            outside_.reply({reply->token, fail(Errc::unavailable, "outcome unknown")});
+    };
+    for (const auto& batch : undurable_)
+        for (const auto& effect : batch.effects)
+            reject(effect);
+    undurable_.clear();
+    inbox_.clear();
+    auto state = read_storage();
+    if (!(state == truth_))
+        broken("after a failed append the storage holds another state than what is durable");
+    replica_ = state;
+    owner_.emplace(std::move(state));
+    deciding_ = true;
+    plan(world_.between(1s, 5s), &SimController::decide);
+    plan(tick_interval, &SimController::tick);
+}
+
+void SimController::tick()
+{
+    take(cluster::WallClock{wall()});
+    if (const auto wake = cluster::next_wake(owner_->state()); wake && *wake <= elapsed())
+        take(cluster::TimePassed{});
+    plan(tick_interval, &SimController::tick);
+}
+
+void SimController::maybe_snapshot()
+{
+    if (!world_.chance(0.0005))
+        return;
+    ++world_.count["snapshot"];
+    std::vector<std::string> pieces;
+    auto written = journal::encode_snapshot(replica_, [&](std::string_view piece) {
+        pieces.emplace_back(piece);
+        return Result<void>{};
+    });
+    if (!written)
+        broken("a snapshot cannot be written: {}", written.error().message);
+    snapshot_ = std::move(pieces);
+    const auto keep = replica_.sequence.value + 1;
+    journal_.erase(journal_.begin(), journal_.begin() + static_cast<std::ptrdiff_t>(keep - first_));
+    first_ = keep;
+    check_replay();
+}
+
+cluster::State SimController::read_storage() const
+{
+    cluster::State state;
+    if (!snapshot_.empty()) {
+        journal::SnapshotReader reader;
+        for (const auto& piece : snapshot_)
+            if (auto fed = reader.feed(piece); !fed)
+                broken("the snapshot cannot be read: {}", fed.error().message);
+        auto read = reader.finish();
+        if (!read)
+            broken("the snapshot cannot be read: {}", read.error().message);
+        state = std::move(*read);
+    }
+    for (const auto& bytes : journal_) {
+        auto group = journal::decode_group(bytes);
+        if (!group)
+            broken("the journal cannot be read: {}", group.error().message);
+        cluster::apply(state, *group);
+    }
+    return state;
+}
+
+void SimController::check_replay() const
+{
+    if (!(read_storage() == truth_))
+        broken("replay does not equal live at group {}", truth_.sequence);
+    if (up() && undurable_.empty() && replica_.sequence == truth_.sequence && !(replica_ == truth_))
+        broken("the replica does not equal what it follows at group {}", truth_.sequence);
+}
+
+void check_books(const cluster::State& state)
+{
+    std::vector<sched::FreeResources> free;
+    for (const auto& node : state.nodes)
+        free.push_back(node.registration ? sched::everything(node.registration->topology) : sched::FreeResources{});
+    std::uint64_t active = 0;
+    for (const auto& [id, job] : state.jobs) {
+        active += !is_final(job->state);
+        if (!holds_resources(job->state))
+            continue;
+        for (const auto& part : job->run->placement.nodes) {
+            auto& left = free[part.node.value];
+            if (!(part.cores - left.cores).empty())
+                broken("job {} holds cores {} on node {}, of which some are another's", id, format_list(part.cores), part.node);
+            sched::take(left, part);
+            for (auto memory : left.memory)
+                if (memory.bytes < 0)
+                    broken("job {} takes memory on node {} that is another's", id, part.node);
+            if (!state.nodes[part.node.value].jobs.contains(id))
+                broken("node {} does not know that job {} is on it", part.node, id);
+        }
+    }
+    for (const auto& node : state.nodes)
+        if (node.registration && !(free[node.id.value] == node.free))
+            broken("node {} counts {} cores free, and it is {}", node.name, node.free.cores.count(), free[node.id.value].cores.count());
+    if (active != state.index.active_jobs)
+        broken("{} jobs are pending or running, and {} are counted", active, state.index.active_jobs);
+}
+
+} // namespace jarvis::sim

@@ -1,0 +1,82 @@
+// The controller's core with a simulated storage around it: group commit, appends that fail with an unknown outcome,
+// snapshots, crashes between any two steps. What would be threads are steps of the world.
+#pragma once
+
+#include "cluster/owner.hpp"
+#include "world.hpp"
+
+#include <deque>
+#include <optional>
+#include <set>
+
+namespace jarvis::sim {
+
+class SimController {
+public:
+    // What leaves the controller once it may.
+    struct Outside {
+        std::function<void(cluster::Reply)> reply;
+        std::function<void(cluster::Effect)> to_node; // also WelcomeNode and RefuseNode
+        std::function<void()> down;                   // all its connections are gone
+    };
+
+    SimController(World& world, cluster::Settings settings, Outside outside);
+
+    bool up() const { return owner_.has_value(); }
+    Epoch epoch() const { return owner_ ? owner_->state().epoch : Epoch{}; }
+    const cluster::Uuid& uuid() const { return uuid_; }
+    void start();
+    void crash();
+    void take(cluster::Command command);
+    // Wall time against elapsed time.
+    void jump_wall(Duration by) { wall_shift_ += by; }
+
+    // What is durable, applied group by group as it became so: the truth that everything else is held against.
+    const cluster::State& truth() const { return truth_; }
+    std::uint64_t ends(JobId job) const { auto found = ends_.find(job); return found == ends_.end() ? 0 : found->second; }
+    const std::map<JobId, std::uint64_t>& all_ends() const { return ends_; }
+    const std::set<JobId>& submitted() const { return submitted_; }
+    void check_replay() const;
+
+private:
+    World& world_;
+    cluster::Settings settings_;
+    Outside outside_;
+    cluster::Uuid uuid_{};
+    Duration wall_shift_{};
+    std::uint64_t life_ = 0; // counts starts and storage failures: steps planned by an earlier one do nothing
+
+    // On disk.
+    std::vector<std::string> journal_; // groups, encoded; the first is number first_
+    std::uint64_t first_ = 1;
+    std::vector<std::string> snapshot_;
+
+    // In memory.
+    std::optional<cluster::Owner> owner_;
+    cluster::State replica_;
+    std::deque<cluster::Command> inbox_;
+    std::deque<cluster::Batch> undurable_;
+    bool deciding_ = false, writing_ = false;
+
+    // The checker's own.
+    cluster::State truth_;
+    std::map<JobId, std::uint64_t> ends_;
+    std::set<JobId> submitted_;
+
+    WallTime wall() const { return WallTime(world_.now + wall_shift_); }
+    Instant elapsed() const { return Instant(world_.now); }
+    void plan(Duration delay, void (SimController::*step)());
+    void decide();
+    void write();
+    void persist(const cluster::Batch& batch);
+    void publish(cluster::Batch batch);
+    void storage_failed();
+    void tick();
+    void maybe_snapshot();
+    cluster::State read_storage() const;
+};
+
+// The books of one state: what is free is what nobody holds, and nobody holds what another one has.
+void check_books(const cluster::State& state);
+
+} // namespace jarvis::sim

@@ -1,0 +1,238 @@
+#include "sim_node.hpp"
+
+#include <csignal>
+
+namespace jarvis::sim {
+
+using namespace std::chrono_literals;
+
+void Witness::started(const std::string& node, node::JobKey key, const CoreSet& cores)
+{
+    if (auto [other, is_new] = running_.emplace(key.job, key); !is_new)
+        broken("job {} runs twice: incarnation {} starts on {} while {} runs", key.job, key.incarnation, node,
+               other->second.incarnation);
+    if (!started_.insert(key).second)
+        broken("incarnation {} of job {} was started twice", key.incarnation, key.job);
+    for (const auto& [neighbour, held] : cores_[node])
+        if (held.intersects(cores))
+            broken("jobs {} and {} share cores on {}", neighbour.job, key.job, node);
+    cores_[node].emplace(key, cores);
+}
+
+void Witness::ended(const std::string& node, node::JobKey key)
+{
+    running_.erase(key.job);
+    cores_[node].erase(key);
+}
+
+SimNode::SimNode(World& world, Witness& witness, std::string name, Topology topology, Outside outside)
+    : world_(world), witness_(witness), name_(std::move(name)), topology_(std::move(topology)), outside_(std::move(outside))
+{
+}
+
+cluster::Registration SimNode::registration() const
+{
+    return {.boot_id = boot_id(), .topology = topology_, .capabilities = Capabilities{}, .version = "sim", .notes = {}};
+}
+
+void SimNode::start_daemon()
+{
+    ++life_;
+    daemon_.emplace();
+    world_.say("{}: daemon starts, {} records", name_, folder_.size());
+    step(recovered());
+    outside_.connect(*this);
+}
+
+void SimNode::kill_daemon()
+{
+    if (!daemon_)
+        return;
+    world_.say("{}: daemon is killed", name_);
+    ++world_.count["fault: node daemon killed"];
+    ++life_;
+    daemon_.reset();
+    outside_.hang_up(*this);
+}
+
+void SimNode::reboot()
+{
+    world_.say("{}: reboots with {} jobs", name_, processes_.size());
+    ++world_.count["fault: node rebooted"];
+    kill_daemon();
+    for (const auto& [key, process] : processes_)
+        witness_.ended(name_, key);
+    processes_.clear();
+    // The run-time folder is mostly on a tmpfs, and sometimes on disk.
+    if (world_.chance(0.7))
+        folder_.clear();
+    ++boots_;
+}
+
+node::Recovered SimNode::recovered() const
+{
+    node::Recovered input;
+    for (const auto& [key, record] : folder_) {
+        using As = node::RecoveredJob::As;
+        node::RecoveredJob job;
+        job.key = key;
+        job.as = record.exit                      ? As::ended
+                 : record.boot_id != boot_id()    ? As::rebooted
+                 : processes_.contains(key)       ? As::running
+                                                  : As::shepherd_died;
+        job.started = record.started;
+        job.time_limit = record.order.request.time_limit;
+        job.warning = record.order.request.warning;
+        job.stop = record.stop;
+        if (record.exit)
+            job.facts = *record.exit;
+        input.cluster = record.cluster;
+        input.epoch = std::max(input.epoch, record.epoch);
+        input.jobs.push_back(std::move(job));
+    }
+    return input;
+}
+
+void SimNode::connected(std::uint64_t number, const std::string& cluster, Epoch epoch)
+{
+    connection = number;
+    step(node::Greeted{cluster, epoch});
+}
+
+void SimNode::disconnected(std::uint64_t number)
+{
+    if (connection != number)
+        return;
+    connection = 0;
+    if (!daemon_)
+        return;
+    step(node::Disconnected{});
+    outside_.connect(*this);
+}
+
+void SimNode::receive(std::uint64_t number, node::Input message)
+{
+    if (daemon_ && connection == number)
+        step(std::move(message));
+}
+
+void SimNode::step(node::Input input)
+{
+    auto outcome = node::step(*daemon_, std::move(input), clock());
+    const auto life = life_;
+    for (auto& effect : outcome.effects) {
+        // The daemon can be killed between any two of them.
+        if (world_.fault(0.0005)) {
+            kill_daemon();
+            world_.after(world_.between(100ms, 30s), [this] {
+                if (!daemon_)
+                    start_daemon();
+            });
+        }
+        if (life != life_)
+            return;
+        carry_out(std::move(effect));
+    }
+    plan_wake();
+}
+
+void SimNode::plan_wake()
+{
+    const auto wake = daemon_ ? node::next_wake(*daemon_) : std::nullopt;
+    if (!wake)
+        return;
+    const auto delay = std::max(Duration{}, *wake - clock());
+    world_.after(delay, [this, life = life_, number = ++wake_] {
+        if (life == life_ && number == wake_ && daemon_)
+            step(node::TimePassed{});
+    });
+}
+
+void SimNode::carry_out(node::Effect effect)
+{
+    if (auto* launched = std::get_if<node::Launch>(&effect)) {
+        launch(*launched);
+    } else if (auto* stop = std::get_if<node::RecordStop>(&effect)) {
+        if (auto found = folder_.find(stop->key); found != folder_.end())
+            found->second.stop = stop->stop;
+    } else if (auto* sent = std::get_if<node::SignalJob>(&effect)) {
+        signal(*sent);
+    } else if (auto* removed = std::get_if<node::RemoveRecord>(&effect)) {
+        folder_.erase(removed->key);
+    } else if (auto* message = std::get_if<node::Send>(&effect)) {
+        if (connection != 0)
+            outside_.send(*this, connection, std::move(*message));
+    } else {
+        outside_.hang_up(*this);
+    }
+}
+
+void SimNode::launch(const node::Launch& launch)
+{
+    const auto key = launch.order.key;
+    folder_[key] = {.order = launch.order, .epoch = launch.epoch, .cluster = launch.cluster, .boot_id = boot_id(),
+                    .started = launch.started, .stop = {}, .exit = {}};
+    world_.after(world_.between(200us, 20ms), [this, key, boot = boots_] {
+        if (boot == boots_ && folder_.contains(key))
+            run_process(key);
+    });
+}
+
+void SimNode::run_process(node::JobKey key)
+{
+    if (world_.chance(0.01)) {
+        ++world_.count["job: launch error"];
+        folder_[key].exit = node::ExitFacts{.wait_status = {}, .launch_error = "cannot open output file", .launch_fault = node::LaunchFault::user,
+                                            .usage = {}, .stop_reached = false};
+        if (daemon_)
+            step(node::JobEnded{key, *folder_[key].exit});
+        return;
+    }
+    const auto& cores = folder_[key].order.placement.cores;
+    witness_.started(name_, key, cores);
+    const auto life = ++process_lives_;
+    processes_[key] = {.cores = cores, .ignores_term = world_.chance(0.1), .life = life};
+    ++world_.count["job: process started"];
+    const auto runs = world_.chance(0.5) ? world_.between(10ms, 10min) : world_.between(1min, 5h);
+    const int status = world_.chance(0.8) ? 0 : static_cast<int>(world_.below(256)) << 8;
+    const bool shepherd_dies = world_.fault(0.01);
+    world_.after(runs, [this, key, life, status, shepherd_dies] {
+        if (auto found = processes_.find(key); found != processes_.end() && found->second.life == life)
+            end_process(key, status, !shepherd_dies);
+    });
+}
+
+// The last process of a job is gone. Without a record its shepherd died.
+void SimNode::end_process(node::JobKey key, std::optional<int> wait_status, bool record)
+{
+    witness_.ended(name_, key);
+    processes_.erase(key);
+    if (!record) {
+        ++world_.count["fault: shepherd died"];
+        if (daemon_)
+            step(node::ShepherdDied{key});
+        return;
+    }
+    auto& entry = folder_.at(key);
+    entry.exit = node::ExitFacts{.wait_status = wait_status, .launch_error = {}, .launch_fault = node::LaunchFault::none,
+                                 .usage = {.elapsed = clock() - entry.started, .cpu_user = {}, .cpu_system = {}, .memory_peak = {}},
+                                 .stop_reached = entry.stop.has_value()};
+    if (daemon_)
+        step(node::JobEnded{key, *entry.exit});
+}
+
+void SimNode::signal(const node::SignalJob& sent)
+{
+    const auto found = processes_.find(sent.key);
+    if (found == processes_.end())
+        return;
+    const bool ends = sent.signal == SIGKILL || (sent.signal == SIGTERM && !found->second.ignores_term);
+    if (!ends)
+        return;
+    world_.after(world_.between(100us, 50ms), [this, key = sent.key, life = found->second.life, number = sent.signal] {
+        if (auto process = processes_.find(key); process != processes_.end() && process->second.life == life)
+            end_process(key, number, true);
+    });
+}
+
+} // namespace jarvis::sim

@@ -1,0 +1,93 @@
+// A node: a machine (boot id, processes, run-time folder) and on it, now and then, a daemon with the node's pure core.
+#pragma once
+
+#include "cluster/outcome.hpp"
+#include "node/node_core.hpp"
+#include "world.hpp"
+
+#include <optional>
+#include <set>
+
+namespace jarvis::sim {
+
+// Looks at every process of the cluster, as no part of the product can.
+class Witness {
+    std::map<JobId, node::JobKey> running_;      // the one process that a job may have
+    std::set<node::JobKey> started_;             // every incarnation that ever ran
+    std::map<std::string, std::map<node::JobKey, CoreSet>> cores_;
+
+public:
+    void started(const std::string& node, node::JobKey key, const CoreSet& cores);
+    void ended(const std::string& node, node::JobKey key);
+    bool quiet() const { return running_.empty(); }
+};
+
+class SimNode {
+public:
+    struct Outside {
+        // To the controller, over this connection; lost if that is no more.
+        std::function<void(SimNode&, std::uint64_t connection, node::Send)> send;
+        std::function<void(SimNode&)> connect; // the daemon would like to
+        std::function<void(SimNode&)> hang_up; // the daemon is gone
+    };
+
+    SimNode(World& world, Witness& witness, std::string name, Topology topology, Outside outside);
+
+    const std::string& name() const { return name_; }
+    bool daemon_up() const { return daemon_.has_value(); }
+    cluster::Registration registration() const;
+    // The run-time folder and the processes are empty.
+    bool quiet() const { return folder_.empty() && processes_.empty(); }
+
+    void start_daemon();
+    void kill_daemon();
+    void reboot();
+    // A connection was made, with this number; the controller greeted.
+    void connected(std::uint64_t connection, const std::string& cluster, Epoch epoch);
+    void disconnected(std::uint64_t connection);
+    void receive(std::uint64_t connection, node::Input message);
+
+    std::uint64_t connection = 0; // 0: none
+
+private:
+    struct Process {
+        CoreSet cores;
+        bool ignores_term = false;
+        std::uint64_t life = 0;
+    };
+    // What is in a job's run-time folder.
+    struct Record {
+        node::StartOrder order;
+        Epoch epoch;
+        std::string cluster, boot_id;
+        Instant started;
+        std::optional<node::Stop> stop;
+        std::optional<node::ExitFacts> exit;
+    };
+
+    World& world_;
+    Witness& witness_;
+    std::string name_;
+    Topology topology_;
+    Outside outside_;
+    std::uint64_t boots_ = 1;
+    std::uint64_t life_ = 0; // of the daemon
+    std::uint64_t process_lives_ = 0;
+    std::map<node::JobKey, Record> folder_;
+    std::map<node::JobKey, Process> processes_;
+    std::optional<node::State> daemon_;
+    std::uint64_t wake_ = 0;
+
+    std::string boot_id() const { return fmt::format("{}-{}", name_, boots_); }
+    Instant clock() const { return Instant(world_.now); }
+    void step(node::Input input);
+    void plan_wake();
+    void carry_out(node::Effect effect);
+    void launch(const node::Launch& launch);
+    void run_process(node::JobKey key);
+    void end_process(node::JobKey key, std::optional<int> wait_status, bool record);
+    void signal(const node::SignalJob& signal);
+    node::Recovered recovered() const;
+};
+
+} // namespace jarvis::sim
