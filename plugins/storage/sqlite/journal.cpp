@@ -27,6 +27,9 @@ constexpr Format format{1, R"(
 // Rows that one transaction of a trim or sweep handles: some milliseconds, for which an append may have to wait.
 constexpr std::uint64_t slice = 2000;
 
+// For the shared memory of the log, a new log's first pages, and the pages that settling adds to the database.
+constexpr std::uint64_t opening_need = 1 << 20;
+
 std::string_view as_bytes(const Hash& hash)
 {
     return {reinterpret_cast<const char*>(hash.data()), hash.size()};
@@ -73,6 +76,9 @@ Journal::Journal(const std::string& folder, const std::string& vfs, bool read_on
 {
     if (read_only)
         return;
+    // On a full disk even the opening takes some pages, and what it settles takes more.
+    space_ = std::make_unique<Space>(folder, reserve);
+    space_->make_room(opening_need);
     Writer w;
     w.connection = open_writer(folder + "/journal.db", vfs, format);
     settle(*w.connection);
@@ -90,7 +96,6 @@ Journal::Journal(const std::string& folder, const std::string& vfs, bool read_on
     w.remove_blob_data = c.prepare("DELETE FROM blob_data WHERE id = ?");
     w.last = read_last(c);
     writer_.emplace(std::move(w));
-    space_ = std::make_unique<Space>(folder, reserve);
     check_space();
 }
 

@@ -119,12 +119,13 @@ BOOST_AUTO_TEST_CASE(a_full_disk_still_takes_the_ends_of_jobs)
     BOOST_REQUIRE(static_cast<bool>(append(*storage, 1, "submit")));
 
     const std::string hog = folder.path() + "/hog";
-    {
-        std::ofstream out(hog, std::ios::binary);
-        const std::string chunk(1 << 16, 'h');
+    const auto fill = [&] { // to the last page
+        std::ofstream out(hog, std::ios::binary | std::ios::app);
+        const std::string chunk(4096, 'h');
         while (out.write(chunk.data(), static_cast<std::streamsize>(chunk.size())) && out.flush()) {
         }
-    }
+    };
+    fill();
     BOOST_TEST((append(*storage, 2, "submit").outcome == AppendOutcome::refused));
     const auto status = storage->status();
     BOOST_TEST((status.condition == StorageCondition::reserve));
@@ -139,6 +140,7 @@ BOOST_AUTO_TEST_CASE(a_full_disk_still_takes_the_ends_of_jobs)
     BOOST_TEST(storage->probe().has_value());
     BOOST_TEST((storage->status().condition == StorageCondition::reserve));
     storage->close();
+    fill();
     open(*storage, state); // also with a full disk
     BOOST_TEST((storage->status().condition == StorageCondition::reserve));
     BOOST_TEST(last(*storage) == next - 1);
