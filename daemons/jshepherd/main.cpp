@@ -10,6 +10,7 @@
 #include <cstring>
 #include <getopt.h>
 #include <linux/close_range.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -115,6 +116,7 @@ int launcher_main(int argc, char** argv)
         return 1;
     }
     [[maybe_unused]] const int moved = ::chdir("/"); // no file system is kept busy
+    ::umask(022);
     Launcher launcher(std::move(options));
     if (auto started = launcher.start(); !started) {
         log_error("{}", started.error().message);

@@ -281,9 +281,10 @@ class Starts(Jobs):
         self.assertEqual(self.launcher.next("launched", job)[4], b"runtime nothing is not loaded on this node")
 
     def test_a_second_start_is_refused(self):
-        job, pid = self.start("#!/bin/sh\necho run >> runs; sleep 0.5\n")
+        job, pid = self.start("#!/bin/sh\necho run >> runs; while [ ! -e go ]; do sleep 0.05; done\n")
         self.launcher.launch(self.orders[job])
         self.assertEqual(self.launcher.next("launched", job)[3], pid)  # still the one that runs
+        (self.work / "go").touch()
         self.end(job)
         self.launcher.launch(self.orders[job])
         self.assertIn(b"it was started before", self.launcher.next("launched", job)[4])
@@ -356,7 +357,7 @@ class Deaths(Jobs):
         os.kill(int((self.folder / f"jobs/{job}.1/shepherd.pid").read_text().splitlines()[1]), signal.SIGKILL)
 
     def test_template_dies_and_jobs_go_on(self):
-        job, shepherd = self.start("#!/bin/sh\necho ready; sleep 1; exit 7\n")
+        job, shepherd = self.start("#!/bin/sh\necho ready; while [ ! -e go ]; do sleep 0.05; done; exit 7\n")
         self.wait_output(job, "ready")
         first = self.launcher.template()
         os.kill(first, signal.SIGKILL)
@@ -364,6 +365,7 @@ class Deaths(Jobs):
         second = self.start("#!/bin/sh\nexit 3\n")[0]
         self.assertEqual(os.WEXITSTATUS(self.end(second).status), 3)
         self.assertEqual(self.launcher.list(), [(job, 1, shepherd)])
+        (self.work / "go").touch()
         self.assertEqual(os.WEXITSTATUS(self.end(job).status), 7)
         self.assertNotEqual(self.launcher.template(), first)
 
@@ -381,7 +383,7 @@ class Deaths(Jobs):
             self.assertEqual(self.output(job), "run\n")
 
     def test_shepherd_dies_and_nothing_is_left_of_its_job(self):
-        other, _ = self.start("#!/bin/sh\nsleep 1; echo well\n")
+        other, _ = self.start("#!/bin/sh\nwhile [ ! -e go ]; do sleep 0.05; done; echo well\n")
         job, shepherd = self.start(self.SLEEPER)
         self.wait_output(job, " ")
         pids = self.output(job).split()
@@ -389,6 +391,7 @@ class Deaths(Jobs):
         self.assertIsNone(self.end(job, signal.SIGKILL))
         self.assertEqual([pid for pid in pids if alive(pid)], [])
         self.assertFalse((self.folder / f"tmp.{job}").exists())
+        (self.work / "go").touch()
         self.assertEqual(self.end(other).status, 0)
         self.assertEqual(self.output(other), "well\n")
 
@@ -399,6 +402,18 @@ class Deaths(Jobs):
         os.kill(shepherd, signal.SIGKILL)
         self.end(job, signal.SIGKILL)
         self.assertFalse((self.folder / f"tmp.{job}").exists())
+
+    def test_file_that_hangs_holds_up_its_job_alone(self):
+        os.mkfifo(self.work / "pipe", 0o666)  # opening it for writing waits for a reader, as a dead file server would
+        (self.work / "pipe").chmod(0o666)
+        job, shepherd = self.start("#!/bin/sh\n", output_path="pipe")
+        self.run_job("#!/bin/sh\n")
+        self.assertEqual(self.launcher.list(), [(job, 1, shepherd)])
+        def child():
+            with open(f"/proc/{shepherd}/task/{shepherd}/children", encoding="ascii") as children:
+                return children.read().split()
+        os.kill(int(wait_for(child, "the job's process")[0]), signal.SIGKILL)
+        self.assertEqual(os.WTERMSIG(self.end(job).status), signal.SIGKILL)
 
     def test_ends_are_told_to_the_next_connection(self):
         job, shepherd = self.start("#!/bin/sh\nwhile [ ! -e go ]; do sleep 0.05; done\n")
@@ -424,7 +439,7 @@ class Deaths(Jobs):
 
     def test_stopped_launcher_leaves_jobs_and_a_new_one_works(self):
         for number in (signal.SIGTERM, signal.SIGKILL):
-            job, shepherd = self.start("#!/bin/sh\necho ready; sleep 0.7; exit 9\n")
+            job, shepherd = self.start(f"#!/bin/sh\necho ready; while [ ! -e go{number} ]; do sleep 0.05; done; exit 9\n")
             self.wait_output(job, "ready")
             template = self.launcher.template()
             self.launcher.stop(number)
@@ -436,6 +451,7 @@ class Deaths(Jobs):
             self.assertEqual(os.WEXITSTATUS(self.end(second).status), 2)
             self.launcher.launch(self.orders[job])
             self.assertIn(b"it was started before", self.launcher.next("launched", job)[4])
+            (self.work / f"go{number}").touch()
             self.assertEqual(os.WEXITSTATUS(wait_for(lambda: self.record(job), "the exit record").status), 9)
             wait_for(lambda: not alive(shepherd), "the shepherd to end")
 
