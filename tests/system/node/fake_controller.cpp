@@ -92,6 +92,7 @@ NodeUnderTest::~NodeUnderTest()
     ::close(listener_);
     if (std::getenv("KEEP") == nullptr)
         fs::remove_all(folder_);
+    fs::remove_all(run_folder());
 }
 
 void NodeUnderTest::write_configuration()
@@ -103,7 +104,7 @@ state_dir = "{0}/state"
 allow_root_jobs = true
 [jnoded]
 name = "{1}"
-run_dir = "{0}/run"
+run_dir = "{2}"
 state_dir = "{0}/state"
 tmp_dir = "{0}/tmp"
 boot_id_file = "{0}/boot_id"
@@ -114,7 +115,7 @@ name = "batch"
 nodes = "ALL"
 confinement = "none"
 )",
-                                                      folder_, node_name_);
+                                                      folder_, node_name_, run_folder());
 }
 
 void NodeUnderTest::new_boot_id()
@@ -138,7 +139,7 @@ void NodeUnderTest::start_daemon()
     const auto log = path("jnoded.log"), config = path("jarvis.toml");
     daemon_ = ::fork();
     if (daemon_ == 0) {
-        ::execl(program.c_str(), "jnoded", "--config", config.c_str(), "--log-file", log.c_str(), "--log-level", "debug",
+        ::execl(program.c_str(), "jnoded", "--config", config.c_str(), "--log-file", log.c_str(), "--log-level", std::getenv("QUIET") ? "info" : "debug",
                 nullptr);
         ::_exit(127);
     }
@@ -319,10 +320,18 @@ wire::Ended NodeUnderTest::wait_ended(std::uint64_t id, std::uint32_t incarnatio
 {
     const auto until = Clock::now() + limit;
     const auto is_it = [&](const wire::Ended& e) { return e.job_id() == id && e.incarnation() == incarnation; };
+    // It may have come while the end of another job was awaited.
+    if (const auto early = std::ranges::find_if(early_, is_it); early != early_.end()) {
+        auto ended = *early;
+        early_.erase(early);
+        return ended;
+    }
     while (Clock::now() < until) {
         const auto message = receive(100ms);
         if (message && message->has_ended() && is_it(message->ended()))
             return message->ended();
+        if (message && message->has_ended())
+            early_.push_back(message->ended());
         if (message && message->has_report())
             for (const auto& ended : message->report().ended())
                 if (is_it(ended))
@@ -347,6 +356,9 @@ int NodeUnderTest::count_ended(std::uint64_t id) const
     return static_cast<int>(std::ranges::count_if(
         received_, [&](const auto& message) { return message.has_ended() && message.ended().job_id() == id; }));
 }
+
+// On a tmpfs, as it should be.
+std::string NodeUnderTest::run_folder() const { return "/dev/shm/jarvis_test_" + node_name_; }
 
 std::vector<std::string> NodeUnderTest::cgroup_trees() const
 {

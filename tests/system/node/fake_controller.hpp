@@ -30,6 +30,7 @@ class NodeUnderTest {
     std::uint64_t serial_ = 0;
     std::uint64_t epoch_ = 1;
     std::vector<wire::FromNode> received_;
+    std::vector<wire::Ended> early_; // not yet asked for
 
     void write_configuration();
     void listen();
@@ -70,7 +71,7 @@ public:
 
     std::string read(const std::string& name) const;
     bool wait_for(const std::function<bool()>& condition, std::chrono::milliseconds limit = 10s) const;
-    std::string run_folder() const { return folder_ + "/run"; }
+    std::string run_folder() const;
     std::vector<std::string> cgroup_trees() const; // of this node
     std::vector<pid_t> processes_with(const std::string& word) const; // in their command line
 };

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 
 using namespace jarvis::test;
 
@@ -205,7 +206,10 @@ BOOST_AUTO_TEST_CASE(a_dead_shepherd_fails_its_job_and_leaves_nothing)
     const auto word = node.folder() + "/marker";
     node.send_start(node.job(1, "echo up; sh -c 'while :; do sleep 0.1; done # " + word + "'"));
     BOOST_TEST(node.wait_for([&] { return node.read("1.out") == "up\n"; }));
-    ::kill(std::stoi(node.read("run/jobs/1.1/shepherd.pid")), SIGKILL);
+    std::ifstream pid_file(node.run_folder() + "/jobs/1.1/shepherd.pid");
+    pid_t shepherd = 0;
+    BOOST_REQUIRE(pid_file >> shepherd);
+    ::kill(shepherd, SIGKILL);
     const auto ended = node.wait_ended(1);
     BOOST_TEST(ended.end().state() == failed);
     BOOST_TEST(ended.end().end_class() == system_class);
