@@ -150,7 +150,7 @@ struct Folder {
     RunFolder open() const
     {
         auto folder = RunFolder::open(config, "n1");
-        BOOST_REQUIRE_MESSAGE(folder, folder ? "" : folder.error().message);
+        BOOST_REQUIRE_MESSAGE(folder.has_value(), (folder ? std::string() : folder.error().message));
         return std::move(*folder);
     }
     wire::LaunchOrder order() const
