@@ -365,11 +365,14 @@ void Launcher::adopt(Runtime& runtime, pid_t pid)
 
 void Launcher::on_signals()
 {
-    signalfd_siginfo info;
-    while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
-        if (info.ssi_signo == SIGHUP)
+    // One of each kind at most is pending.
+    signalfd_siginfo infos[4];
+    const ssize_t size = ::read(signals_.get(), infos, sizeof infos);
+    for (std::size_t i = 0; size > 0 && i < static_cast<std::size_t>(size) / sizeof infos[0]; ++i) {
+        const auto number = static_cast<int>(infos[i].ssi_signo);
+        if (number == SIGHUP)
             reopen_log();
-        if ((info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) && !stopping_) {
+        if ((number == SIGTERM || number == SIGINT) && !stopping_) {
             stopping_ = true;
             stop_by_ = Clock::now() + stop_limit;
             node_.stop_listening();

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <getopt.h>
 #include <linux/close_range.h>
 #include <sys/stat.h>
@@ -81,6 +82,10 @@ LauncherOptions parse_options(int argc, char** argv)
         refuse(fmt::format("unexpected argument {}", argv[optind]));
     if (options.socket.empty())
         refuse("--socket is missing");
+    // We leave this folder.
+    for (std::string* path : {&options.socket, &options.plugins, &options.log_file})
+        if (!path->empty())
+            *path = std::filesystem::absolute(*path).string();
     if (options.runtimes.empty())
         options.runtimes.push_back("native");
     return options;

@@ -11,19 +11,75 @@
 #include <csignal>
 #include <cstring>
 #include <linux/sched.h>
+#include <new>
 #include <string_view>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <vector>
+#include <utility>
 
 namespace jarvis::shepherd {
 namespace {
 
-// An order with an ordinary environment fits. What a large one made the buffer grow to is given back, since a fork costs more
-// the more memory there is.
-constexpr std::size_t usual_buffer = std::size_t{64} << 10;
+// Where orders are received. An order with an ordinary environment fits; a larger one grows it, and that is given back, since
+// a fork costs more the more memory there is. Shepherds do not get a copy: they have the parsed order.
+class ReceiveBuffer {
+    static constexpr std::size_t usual = std::size_t{64} << 10;
+
+    char* bytes_ = nullptr;
+    std::size_t capacity_ = 0;
+    std::size_t begin_ = 0; // of what was received and not yet used
+    std::size_t end_ = 0;
+
+    void reserve(std::size_t capacity)
+    {
+        void* fresh = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (fresh == MAP_FAILED)
+            throw std::bad_alloc();
+        ::madvise(fresh, capacity, MADV_DONTFORK);
+        if (bytes_ != nullptr) {
+            std::memcpy(fresh, bytes_ + begin_, end_ - begin_);
+            ::munmap(bytes_, capacity_);
+        }
+        end_ -= std::exchange(begin_, 0);
+        bytes_ = static_cast<char*>(fresh);
+        capacity_ = capacity;
+    }
+
+public:
+    ReceiveBuffer() { reserve(usual); }
+    ReceiveBuffer(const ReceiveBuffer&) = delete;
+    ReceiveBuffer& operator=(const ReceiveBuffer&) = delete;
+
+    // At least so many bytes from data() on. False: the other end has gone.
+    bool receive(int socket, std::size_t wanted)
+    {
+        if (begin_ + wanted > capacity_) {
+            if (wanted > capacity_)
+                reserve(wanted);
+            std::memmove(bytes_, bytes_ + begin_, end_ - begin_);
+            end_ -= std::exchange(begin_, 0);
+        }
+        while (end_ - begin_ < wanted) {
+            const ssize_t size = ::recv(socket, bytes_ + end_, capacity_ - end_, 0);
+            if (size == 0 || (size < 0 && errno != EINTR))
+                return false;
+            end_ += size > 0 ? static_cast<std::size_t>(size) : 0;
+        }
+        return true;
+    }
+    const char* data() const { return bytes_ + begin_; }
+    void use(std::size_t size)
+    {
+        begin_ += size;
+        if (begin_ == end_)
+            begin_ = end_ = 0;
+        if (capacity_ > usual && end_ - begin_ <= usual)
+            reserve(usual);
+    }
+};
 
 // Shepherds, and through them jobs, begin with default actions, whatever our starter ignored. Asked of the kernel itself, since glibc
 // keeps two signals to itself that a starter may have ignored all the same. Everything is blocked in templates and
@@ -43,6 +99,9 @@ void prepare_signals()
     ::sigprocmask(SIG_SETMASK, &all, nullptr);
 }
 
+// The order's memory is used again for the next one, unless it was a large one.
+constexpr std::size_t largest_kept_order = std::size_t{64} << 10;
+
 [[noreturn]] void leave(ShepherdExit code)
 {
     ::_exit(static_cast<int>(code)); // no destructors: what they would free is the template's
@@ -51,52 +110,31 @@ void prepare_signals()
 class Template {
     RuntimePlugin runtime_;
     Fd socket_;
-    std::vector<char> buffer_;
-    std::size_t begin_ = 0; // of what was received and not yet used
-    std::size_t end_ = 0;
+    ReceiveBuffer buffer_;
+    // Parsed here and not in the shepherd: the memory and code that it takes are at hand here, and would be fetched page by page there.
+    wire::ToLauncher order_;
 
 public:
-    Template(RuntimePlugin runtime, Fd socket)
-        : runtime_(runtime), socket_(std::move(socket)), buffer_(usual_buffer)
-    {
-    }
+    Template(RuntimePlugin runtime, Fd socket) : runtime_(runtime), socket_(std::move(socket)) {}
 
     void serve()
     {
         RequestHeader header{};
-        while (receive(sizeof header)) {
-            std::memcpy(&header, buffer_.data() + begin_, sizeof header);
-            begin_ += sizeof header;
-            if (!receive(header.size))
+        while (buffer_.receive(socket_.get(), sizeof header)) {
+            std::memcpy(&header, buffer_.data(), sizeof header);
+            buffer_.use(sizeof header);
+            if (!buffer_.receive(socket_.get(), header.size))
                 return;
-            answer(fork_shepherd(header.kind, std::string_view(buffer_.data() + begin_, header.size)));
-            begin_ += header.size;
-            if (begin_ == end_ && buffer_.size() > usual_buffer)
-                std::vector<char>(usual_buffer).swap(buffer_), begin_ = end_ = 0;
+            // The launcher has parsed it before: this fails for want of memory alone.
+            const bool parsed = order_.ParseFromArray(buffer_.data(), static_cast<int>(header.size));
+            answer(parsed ? fork_shepherd(header.kind) : Reply{0, ENOMEM});
+            buffer_.use(header.size);
+            if (header.size > largest_kept_order)
+                wire::ToLauncher().Swap(&order_);
         }
     }
 
 private:
-    // At least so many bytes from begin_ on. False: the launcher has gone.
-    bool receive(std::size_t wanted)
-    {
-        if (begin_ == end_)
-            begin_ = end_ = 0;
-        if (begin_ + wanted > buffer_.size()) {
-            std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-            end_ -= std::exchange(begin_, 0);
-            if (wanted > buffer_.size())
-                buffer_.resize(wanted);
-        }
-        while (end_ - begin_ < wanted) {
-            const ssize_t size = ::recv(socket_.get(), buffer_.data() + end_, buffer_.size() - end_, 0);
-            if (size == 0 || (size < 0 && errno != EINTR))
-                return false;
-            end_ += size > 0 ? static_cast<std::size_t>(size) : 0;
-        }
-        return true;
-    }
-
     void answer(Reply reply)
     {
         ::send(socket_.get(), &reply, sizeof reply, MSG_NOSIGNAL);
@@ -104,25 +142,21 @@ private:
 
     // CLONE_PARENT: the shepherd is the launcher's child, who so learns of its end at first hand, and whether this process lives or
     // not. glibc's fork cannot do that; what it would do besides (locks of other threads, its handlers) is not needed here.
-    Reply fork_shepherd(RequestKind kind, std::string_view order)
+    Reply fork_shepherd(RequestKind kind)
     {
         const long pid = ::syscall(SYS_clone, CLONE_PARENT, nullptr, nullptr, nullptr, nullptr);
         if (pid == 0)
-            become_shepherd(kind, order);
+            become_shepherd(kind);
         return pid < 0 ? Reply{0, errno} : Reply{static_cast<std::int32_t>(pid), 0};
     }
 
-    [[noreturn]] void become_shepherd(RequestKind kind, std::string_view bytes)
+    [[noreturn]] void become_shepherd(RequestKind kind)
     {
         try {
             socket_ = Fd();
-            wire::ToLauncher message;
-            if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-                leave(ShepherdExit::failed); // the launcher has parsed it before
-
             if (kind == RequestKind::launch)
-                leave(run_job(runtime_, message.launch()));
-            clean_after_job(message.launch());
+                leave(run_job(runtime_, order_.launch()));
+            clean_after_job(order_.launch());
             leave(ShepherdExit::done);
         } catch (const std::exception& error) { // out of memory
             log_error("shepherd: {}", error.what());
