@@ -197,8 +197,8 @@ class Starts(Jobs):
 
     def test_signals_limits_and_cores(self):
         job, _ = self.start("#!/bin/sh\ngrep -E '^(Sig(Blk|Ign)|Cpus_allowed_list)' /proc/self/status; ulimit -n; ulimit -Hn; ulimit -c\n",
-                            pus=[0], limits=[encode(LIMIT, {"name": "nofile", "soft": 100, "hard": 200}),
-                                             encode(LIMIT, {"name": "core", "soft": 0, "hard": 0})])
+                            pus=[0], limits=[encode(LIMIT, {"name": "NOFILE", "soft": 100, "hard": 200}),
+                                             encode(LIMIT, {"name": "CORE", "soft": 0, "hard": 0})])
         self.end(job)
         lines = [line.split()[-1] for line in self.output(job).splitlines()]
         self.assertEqual(lines, ["0" * 16, "0" * 16, "0", "100", "200", "0"])
@@ -207,7 +207,7 @@ class Starts(Jobs):
         ours = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         if IS_ROOT:
             self.skipTest("root may raise every limit")
-        job, _ = self.start("#!/bin/sh\nulimit -Hn\n", limits=[encode(LIMIT, {"name": "nofile", "soft": ours + 1, "hard": ours + 1})])
+        job, _ = self.start("#!/bin/sh\nulimit -Hn\n", limits=[encode(LIMIT, {"name": "NOFILE", "soft": ours + 1, "hard": ours + 1})])
         self.end(job)
         self.assertEqual(self.output(job).split(), [str(ours)])
 
