@@ -14,6 +14,7 @@ that says what it waited for; no test asserts how long something took. Leaving t
 fails the test if anything is left over: processes, job cgroups, job folders, temporary folders, reports of sanitizers.
 """
 import contextlib
+import ctypes
 import glob
 import itertools
 import json
@@ -43,6 +44,8 @@ FINAL = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_F
 SANITIZER_REPORTS = re.compile(
     r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehavior|runtime error:|Assertion .* failed|terminate called)")
 _numbers = itertools.count(1)
+_libc = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1
 
 
 class Failure(AssertionError):
@@ -94,6 +97,42 @@ def reachable(path):
     return all(p.stat().st_mode & 0o001 for p in [path, *path.parents])
 
 
+def sweep(base):
+    """Ends what a test that was killed has left behind; a cluster's folder names the process that owns it."""
+    for folder in base.iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            owner, started = (folder / "owner").read_text().split()
+            if start_time(int(owner)) == started:
+                continue
+            for pid in processes_of(str(folder)):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            mount = Cluster.cgroup_mount()
+            for tree in glob.glob(f"{mount}/**/jarvis_*_t{owner}x*", recursive=True) if mount else []:
+                remove_cgroup_tree(tree)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def start_time(pid):
+    """What tells two processes with one number apart; None when there is none."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
+def remove_cgroup_tree(tree):
+    for folder, _, _ in os.walk(tree, topdown=False):
+        for _ in range(100):
+            try:
+                os.rmdir(folder)
+                break
+            except FileNotFoundError:
+                break
+            except OSError:
+                time.sleep(0.02)
+
+
 class Result:
     def __init__(self, arguments, code, out, err):
         self.arguments, self.code, self.out, self.err = arguments, code, out, err
@@ -117,6 +156,7 @@ class Daemon:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),       # a test that is killed leaves no daemon
                 cwd=self.cluster.folder, env=self.cluster.daemon_environment() | self.environment)
 
     def running(self):
@@ -155,9 +195,11 @@ class Cluster:
     def __init__(self, start=True, keep=False, partitions=None, extra="", node_cores=0, **sections):
         base = pathlib.Path(tempfile.gettempdir(), f"jarvis-test-{os.getuid()}")
         base.mkdir(mode=0o755, exist_ok=True)
+        sweep(base)
         # Short, since UNIX sockets are in it.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="c", dir=base))
         self.folder.chmod(0o755)
+        (self.folder / "owner").write_text(f"{os.getpid()} {start_time(os.getpid())}")
         self.keep = keep or bool(os.environ.get("JARVIS_TEST_KEEP"))
         self.node = f"t{os.getpid()}x{next(_numbers)}"
         self.cluster_name = f"test-{self.node}"
@@ -456,17 +498,8 @@ class Cluster:
 
     def remove_cgroups(self):
         tree = self.cgroup()
-        if tree is None:
-            return
-        for folder, _, _ in os.walk(tree, topdown=False):
-            for _ in range(100):
-                try:
-                    os.rmdir(folder)
-                    break
-                except FileNotFoundError:
-                    break
-                except OSError:
-                    time.sleep(0.02)
+        if tree is not None:
+            remove_cgroup_tree(tree)
 
     def close(self):
         """Ends a healthy cluster, and complains about whatever is left over."""
@@ -579,6 +612,12 @@ class SharedCluster(TestCase):
         cls.c.close()
 
     def run(self, result=None):
+        # One dead daemon is one finding, and not one of every test after it.
+        if hasattr(self, "c") and not (self.c.jctld.running() and self.c.jnoded.running()):
+            result.startTest(self)
+            result.addSkip(self, "a daemon of this class's cluster has ended")
+            result.stopTest(self)
+            return result
         before = len(result.failures) + len(result.errors)
         super().run(result)
         if len(result.failures) + len(result.errors) > before and hasattr(self, "c"):
@@ -595,6 +634,7 @@ def main():
     if not (BUILD / "bin" / "jctld").exists():
         print(f"there is no {BUILD}/bin/jctld: build first", file=sys.stderr)
         sys.exit(1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))       # so that clusters are cleaned up
     program = unittest.main(module="__main__", exit=False, verbosity=2)
     result = program.result
     for test, reason in result.skipped:

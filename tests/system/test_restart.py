@@ -51,7 +51,9 @@ class Stream(threading.Thread):
             tag = f"{self.prefix}-{number}"
             number += 1
             code = self.random.choice((0, 0, 3, 42))
-            pause = self.random.choice(("0", "0", "0.05", "1"))
+            pause = self.random.choice(("0", "0", "0", "0.1", "0.5"))
+            # Not faster than the node runs them, so that jobs of all ages meet the end of the daemon.
+            time.sleep(self.random.uniform(0, 0.1))
             try:
                 result = self.cluster.run("jsub", "-o", f"out-{tag}", "-t", "10:00", self.script, tag, pause, code)
             except subprocess.TimeoutExpired:
