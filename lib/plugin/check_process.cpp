@@ -3,6 +3,7 @@
 #include "base/fd.hpp"
 #include "plugin/conformance.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>

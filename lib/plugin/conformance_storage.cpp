@@ -2,6 +2,7 @@
 #include "plugin/conformance.hpp"
 #include "plugin/storage.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <thread>
