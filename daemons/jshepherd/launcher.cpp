@@ -1,6 +1,5 @@
 #include "launcher.hpp"
 
-#include "job_cgroup.hpp"
 #include "job_folder.hpp"
 #include "log.hpp"
 
@@ -10,7 +9,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace jarvis::shepherd {
@@ -18,22 +16,10 @@ namespace {
 
 constexpr int tick_ms = 10;
 constexpr std::chrono::seconds stop_limit{5};
-// Dead templates are replaced at once, but one that dies again and again not more often than this.
-constexpr std::chrono::seconds restart_pause{1};
 
 std::string file_of(const std::string& folder, const std::string& runtime)
 {
     return folder + "/runtime_" + runtime + ".so";
-}
-
-wire::FromLauncher launched(const JobKey& key, pid_t pid)
-{
-    wire::FromLauncher message;
-    auto& body = *message.mutable_launched();
-    body.set_job_id(key.job);
-    body.set_incarnation(key.incarnation);
-    body.set_shepherd_pid(pid);
-    return message;
 }
 
 std::string cleaning_order(const wire::LaunchOrder& order)
@@ -50,17 +36,6 @@ std::string cleaning_order(const wire::LaunchOrder& order)
     account.set_gid(order.account().gid());
     *account.mutable_groups() = order.account().groups();
     return message.SerializeAsString();
-}
-
-std::string describe_status(int status)
-{
-    return WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
-                               : fmt::format("exit code {}", WEXITSTATUS(status));
-}
-
-bool exited_with(int status, ShepherdExit code)
-{
-    return WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(code);
 }
 
 // systemd's readiness protocol (sd_notify(3)); without systemd nobody listens.
@@ -82,6 +57,16 @@ void notify_ready()
 }
 
 } // namespace
+
+wire::FromLauncher launched(const JobKey& key, pid_t pid)
+{
+    wire::FromLauncher message;
+    auto& body = *message.mutable_launched();
+    body.set_job_id(key.job);
+    body.set_incarnation(key.incarnation);
+    body.set_shepherd_pid(pid);
+    return message;
+}
 
 Result<void> Launcher::start()
 {
@@ -144,6 +129,15 @@ void Launcher::run()
         node_.flush();
     }
     log_info("stopped; {} shepherds stay with their jobs", shepherds_.size());
+}
+
+void Launcher::stop()
+{
+    if (stopping_)
+        return;
+    stopping_ = true;
+    stop_by_ = Clock::now() + stop_limit;
+    node_.stop_listening();
 }
 
 bool Launcher::may_stop() const
@@ -234,214 +228,6 @@ void Launcher::report_gone(const JobKey& key, int status)
         tell(message);
     else
         untold_.push_back(std::move(message));
-}
-
-// Templates.
-
-void Launcher::serve_templates(const std::vector<pollfd>& waits)
-{
-    std::vector<Answer> answers;
-    for (Runtime& runtime : runtimes_) {
-        const auto wait = std::ranges::find(waits, runtime.link.socket(), &pollfd::fd);
-        if (!runtime.link.alive() || wait == waits.end() || !(wait->revents & (POLLIN | POLLHUP | POLLERR)))
-            continue;
-        answers.clear();
-        const bool alive = runtime.link.receive(answers);
-        for (const Answer& answer : answers)
-            on_answer(runtime, answer);
-        if (!alive)
-            on_template_lost(runtime);
-    }
-    if (!strays_.empty() && !answers_due())
-        strays_.clear();
-}
-
-void Launcher::on_answer(Runtime& runtime, const Answer& answer)
-{
-    const auto& [request, reply] = answer;
-    const auto found = shepherds_.find(request.key);
-    if (found == shepherds_.end())
-        return;
-    if (request.kind == RequestKind::clean) {
-        if (reply.pid <= 0) {
-            log_error("job {}: nothing was removed after its shepherd's death: {}", request.key.job,
-                      system_error(reply.value, "fork").message);
-            found->second.phase = Shepherd::Phase::cleaned;
-            return;
-        }
-        found->second.cleaner = reply.pid;
-        on_forked(request.key, reply.pid);
-        return;
-    }
-    if (reply.pid > 0) {
-        found->second.pid = reply.pid;
-        found->second.phase = Shepherd::Phase::running;
-        tell(launched(request.key, reply.pid));
-        on_forked(request.key, reply.pid);
-        return;
-    }
-    shepherds_.erase(found);
-    reply_error(request.key, system_error(reply.value, "template of runtime " + runtime.link.runtime() + ": cannot fork").message);
-}
-
-void Launcher::on_forked(const JobKey& key, pid_t pid)
-{
-    by_pid_[pid] = key;
-    if (const auto stray = strays_.extract(pid)) // it has ended already
-        on_ended(pid, stray.mapped());
-}
-
-void Launcher::on_template_lost(Runtime& runtime)
-{
-    log_error("the template of runtime {} has died; jobs that run are not touched", runtime.link.runtime());
-    if (const Request* at = runtime.link.lose())
-        runtime.uncertain = Uncertain{at->key, at->job_folder, Clock::now() + restart_pause};
-    if (!runtime.uncertain)
-        restart(runtime);
-}
-
-void Launcher::restart(Runtime& runtime)
-{
-    if (Clock::now() < runtime.link.started() + restart_pause) {
-        if (!runtime.link.problem().empty())
-            refuse_all(runtime);
-        return; // the next tick, or the next order
-    }
-    if (auto started = runtime.link.start(); !started) {
-        log_error("{}", started.error().message);
-        return refuse_all(runtime);
-    }
-    log_info("the template of runtime {} was started again", runtime.link.runtime());
-}
-
-void Launcher::refuse_all(Runtime& runtime)
-{
-    for (const Request& request : runtime.link.take_all()) {
-        const auto found = shepherds_.find(request.key);
-        if (found == shepherds_.end())
-            continue;
-        if (request.kind == RequestKind::clean) {
-            found->second.phase = Shepherd::Phase::cleaned;
-        } else {
-            shepherds_.erase(found);
-            reply_error(request.key, runtime.link.problem());
-        }
-    }
-}
-
-// Did the template make the shepherd (or cleaner) before it died? The shepherd's first act is its pid file; until that is there, any
-// child of ours that runs our program and that we do not know may be it.
-void Launcher::settle_uncertain(Runtime& runtime)
-{
-    const Uncertain& order = *runtime.uncertain;
-    const auto pid = read_shepherd_pid(order.job_folder);
-    const auto found = shepherds_.find(order.key);
-    const bool is_launch = found != shepherds_.end() && found->second.phase == Shepherd::Phase::ordered;
-    if (is_launch && pid)
-        return adopt(runtime, *pid);
-    const auto unknown = unknown_children(true);
-    if (!unknown.empty() && Clock::now() < order.until)
-        return;
-    for (const pid_t child : unknown)
-        ::kill(child, SIGKILL);
-    if (unknown.empty()) {
-        runtime.uncertain.reset();
-        restart(runtime);
-    }
-}
-
-void Launcher::adopt(Runtime& runtime, pid_t pid)
-{
-    const Answer answer{runtime.link.take_first(), Reply{pid, 0}};
-    runtime.uncertain.reset();
-    const bool ended = ::kill(pid, 0) != 0 && !strays_.contains(pid);
-    on_answer(runtime, answer);
-    if (ended)
-        on_ended(pid, 0); // its status is lost; its record says the rest
-    restart(runtime);
-}
-
-// Ends of processes.
-
-void Launcher::on_signals()
-{
-    // One of each kind at most is pending.
-    signalfd_siginfo infos[4];
-    const ssize_t size = ::read(signals_.get(), infos, sizeof infos);
-    for (std::size_t i = 0; size > 0 && i < static_cast<std::size_t>(size) / sizeof infos[0]; ++i) {
-        const auto number = static_cast<int>(infos[i].ssi_signo);
-        if (number == SIGHUP)
-            reopen_log();
-        if ((number == SIGTERM || number == SIGINT) && !stopping_) {
-            stopping_ = true;
-            stop_by_ = Clock::now() + stop_limit;
-            node_.stop_listening();
-        }
-    }
-    reap();
-}
-
-void Launcher::reap()
-{
-    for (int status = 0;;) {
-        const pid_t pid = ::waitpid(-1, &status, WNOHANG);
-        if (pid <= 0)
-            return;
-        on_ended(pid, status);
-    }
-}
-
-void Launcher::on_ended(pid_t pid, int status)
-{
-    const auto known = by_pid_.find(pid);
-    if (known == by_pid_.end()) {
-        if (answers_due())
-            strays_[pid] = status; // else a template, which its socket tells of, or what some job left behind
-        return;
-    }
-    const JobKey key = known->second;
-    by_pid_.erase(known);
-    Shepherd& shepherd = shepherds_.at(key);
-    if (pid == shepherd.cleaner)
-        shepherd.phase = Shepherd::Phase::cleaned;
-    else
-        on_shepherd_ended(key, shepherd, status);
-}
-
-void Launcher::on_shepherd_ended(const JobKey& key, Shepherd& shepherd, int status)
-{
-    if (exited_with(status, ShepherdExit::done) || exited_with(status, ShepherdExit::no_record)
-        || exited_with(status, ShepherdExit::started_before))
-        return report_gone(key, status);
-    log_error("job {}: its shepherd {} died ({}); what is left of the job is killed", key.job, shepherd.pid,
-              describe_status(status));
-    shepherd.wait_status = status;
-    shepherd.phase = Shepherd::Phase::dead;
-    clean_after(key, shepherd);
-}
-
-// Without a cgroup the processes are our children since the shepherd's death, and tick() finds them. With one they are too, and
-// the kernel is quicker. Folder and cgroup are removed by a child of the template, since that may block.
-void Launcher::clean_after(const JobKey& key, Shepherd& shepherd)
-{
-    leftovers_ = true;
-    if (!shepherd.cgroup.empty())
-        kill_cgroup(shepherd.cgroup);
-    Runtime& runtime = *find_runtime(shepherd.runtime);
-    runtime.link.add({key, RequestKind::clean, shepherd.cleaning, {}});
-    if (!runtime.link.alive() && !runtime.uncertain)
-        restart(runtime);
-}
-
-// Only when nothing of the job is left: its cores are given to the next one then.
-void Launcher::report_cleaned()
-{
-    std::vector<std::pair<JobKey, int>> gone;
-    for (const auto& [key, shepherd] : shepherds_)
-        if (shepherd.phase == Shepherd::Phase::cleaned)
-            gone.emplace_back(key, shepherd.wait_status);
-    for (const auto& [key, status] : gone)
-        report_gone(key, status);
 }
 
 bool Launcher::needs_tick() const

@@ -25,6 +25,8 @@ struct LauncherOptions {
     bool log_json = false;
 };
 
+wire::FromLauncher launched(const JobKey& key, pid_t pid);
+
 class Launcher {
     using Clock = std::chrono::steady_clock;
 
@@ -93,6 +95,7 @@ class Launcher {
     bool answers_due() const;
     bool needs_tick() const;
     void tick();
+    void stop();
     bool may_stop() const;
     Runtime* find_runtime(const std::string& name);
 
