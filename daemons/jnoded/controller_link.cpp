@@ -100,6 +100,8 @@ asio::awaitable<void> ControllerLink::run()
         Error trouble;
         if (channel) {
             auto end = co_await serve(*channel);
+            if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+                co_return;
             trouble = end.error();
             (*channel)->close();
             if (channel_)

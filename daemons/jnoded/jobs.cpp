@@ -79,6 +79,8 @@ void NodeDaemon::on_list(const wire::ShepherdList& list)
         else if (job.sent)
             start_following(key, job);
     }
+    if (early_greeting_)
+        feed(*std::exchange(early_greeting_, std::nullopt));
 }
 
 // ---- Recovery

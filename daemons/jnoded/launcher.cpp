@@ -149,6 +149,8 @@ asio::awaitable<void> Launcher::run()
         if (channel) {
             pause = first_pause;
             const auto end = co_await serve(*channel);
+            if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+                co_return;
             (*channel)->close();
             channel_.reset();
             pid_ = 0;

@@ -7,7 +7,8 @@
 
 namespace jarvis::noded {
 
-// What this process has: an ordinary user cannot give a job a higher hard limit.
-std::vector<ResourceLimit> own_hard_limits();
+// The hard limits that this process cannot raise for a job: its own, or none with CAP_SYS_RESOURCE (which root has, but not
+// in every container).
+std::vector<ResourceLimit> limit_ceilings();
 
 } // namespace jarvis::noded

@@ -24,7 +24,6 @@ using namespace jarvis::noded;
 using jarvis::daemon::log;
 
 constexpr int failed = 1;
-constexpr int wrong_input = 2;
 
 Result<config::Node> declared_node(const config::Config& config, const std::string& name)
 {
@@ -140,20 +139,19 @@ int main_unprotected(int argc, char** argv)
     auto config = config::load_config(options.config);
     if (!config) {
         fmt::print(stderr, "{}\n", config.error().text());
-        return wrong_input;
+        return failed;
     }
     auto log_options = options.log_options("jnoded", config->log.file, config::name(config->log.level),
                                            config->log.format == config::LogFormat::json ? "json" : "text");
     if (!log_options) {
         fmt::print(stderr, "jnoded: {}\n", log_options.error().message);
-        return wrong_input;
+        return failed;
     }
     if (options.check_config) {
         if (auto node = declared_node(*config, config::node_name(*config)); !node) {
             fmt::print(stderr, "{}\n", node.error().message);
-            return wrong_input;
+            return failed;
         }
-        fmt::print("{}: fine\n", config->file);
         return 0;
     }
     if (auto opened = daemon::open_log(*log_options); !opened) {

@@ -26,8 +26,7 @@ node::LaunchSettings launch_settings(const Setup& setup)
     settings.jobs_folder = setup.folder.jobs_path();
     settings.temporary_root = config.tmp_dir;
     settings.limits = config.limits;
-    if (::geteuid() != 0)
-        settings.ceilings = own_hard_limits();
+    settings.ceilings = limit_ceilings();
     return settings;
 }
 
@@ -182,7 +181,11 @@ ControllerEvents NodeDaemon::controller_events()
                 [this](node::Greeted greeted) {
                     if (greeted.cluster != tree_cluster_ && core_.jobs.empty())
                         serve_cluster(greeted.cluster);
-                    feed(std::move(greeted));
+                    // A node that can start nothing does not register.
+                    if (launcher_.is_connected())
+                        feed(std::move(greeted));
+                    else
+                        early_greeting_ = std::move(greeted);
                 },
             .message =
                 [this](const wire::ToNode& message) {
@@ -193,7 +196,11 @@ ControllerEvents NodeDaemon::controller_events()
                         return log().error({{"job", message.start().job_id()}}, "dropped a start of another cluster");
                     feed(std::move(*input));
                 },
-            .disconnected = [this] { feed(node::Disconnected{}); }};
+            .disconnected =
+                [this] {
+                    early_greeting_.reset();
+                    feed(node::Disconnected{});
+                }};
 }
 
 LauncherEvents NodeDaemon::launcher_events()

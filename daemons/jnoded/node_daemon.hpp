@@ -64,6 +64,7 @@ class NodeDaemon {
     std::shared_ptr<CgroupTree> tree_; // null: confinement level none
     std::string tree_cluster_; // whose jobs are here, and whose tree it is
     bool tree_in_service_ = false; // a service manager keeps launcher and tree
+    std::optional<node::Greeted> early_greeting_; // of a controller, before there was a launcher
     bool launcher_runs_ = false;
     bool dialling_ = false;
     Launcher launcher_;

@@ -129,8 +129,11 @@ Result<void> check_exec(const std::string& folder)
 
 Result<void> prepare(const std::string& path)
 {
-    if (auto made = daemon::make_private_folder(path, passage); !made)
-        return made;
+    auto folder = daemon::open_private_folder(path, passage);
+    if (!folder)
+        return std::unexpected(folder.error());
+    if (::fchmod(folder->get(), passage) != 0) // a service manager may have made it for us alone
+        return std::unexpected(system_error(errno, fmt::format("cannot set the mode of {}", path)));
     return check_exec(path);
 }
 

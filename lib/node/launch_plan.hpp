@@ -19,7 +19,7 @@ struct LaunchSettings {
     std::string jobs_cgroup;              // absolute path of <tree>/jobs; empty: confinement level none
     std::string temporary_root;           // where JARVIS_TMPDIR folders are made
     std::vector<ResourceLimit> limits;    // of every job, by name as getrlimit(2) has it without RLIMIT_
-    std::vector<ResourceLimit> ceilings;  // of an ordinary user's daemon, which cannot raise a hard limit: its own ones
+    std::vector<ResourceLimit> ceilings;  // hard limits that the daemon cannot raise for a job
 };
 
 struct LaunchPlan {

@@ -39,6 +39,20 @@ BOOST_AUTO_TEST_CASE(a_job_runs_and_is_forgotten_after_the_ack)
     BOOST_TEST(std::filesystem::is_empty(node.path("tmp")));
 }
 
+BOOST_AUTO_TEST_CASE(a_job_has_its_limits_and_its_cores)
+{
+    NodeUnderTest node("limits");
+    node.accept();
+    auto start = node.job(1, "ulimit -n; ulimit -c; ulimit -f; nproc; echo $JARVIS_CPUS_ON_NODE");
+    auto& propagated = *start.mutable_request()->add_limits();
+    propagated.set_name("FSIZE");
+    propagated.set_soft(512 * 1024);
+    propagated.set_hard(512 * 1024);
+    node.send_start(start);
+    BOOST_TEST(node.wait_ended(1).end().state() == completed);
+    BOOST_TEST(node.read("1.out") == "1024\n0\n1024\n1\n1\n"); // -f counts blocks of 512 bytes
+}
+
 BOOST_AUTO_TEST_CASE(a_doubled_start_runs_once)
 {
     NodeUnderTest node("doubled");
