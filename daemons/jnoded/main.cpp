@@ -91,7 +91,7 @@ Result<Setup> set_up(config::Config config, const daemon::LogOptions& log_option
         return std::unexpected(topology.error());
     auto offered = offer(std::move(*topology), node->cores, node->memory);
     if (!offered)
-        return fail(offered.error(), "{}: node {}", config::to_string({node->place, ""}), name);
+        return fail(offered.error(), "{}:{}:{}: node {}", node->place.file, node->place.line, node->place.column, name);
     auto folder = RunFolder::open(config, name);
     if (!folder)
         return std::unexpected(folder.error());
