@@ -54,7 +54,8 @@ Result<Setup> set_up(const CommandLine& line)
             return std::unexpected(config.error().error());
         setup.config = std::move(*config);
     }
-    setup.directory = line.last("directory").value_or(config::plugin_directory(setup.config.value_or(config::Config{})));
+    setup.directory =
+        line.last("directory").value_or(config::plugin_directory(setup.config.value_or(config::Config{})));
     return setup;
 }
 
@@ -62,9 +63,12 @@ bool is_used(const Setup& setup, const plugin::Candidate& candidate)
 {
     if (!setup.config)
         return false;
-    const auto& [storage, policy, auth] = std::tie(setup.config->controller.storage, setup.config->controller.policy, setup.config->controller.auth);
-    return (candidate.kind == "storage" && candidate.name == storage) || (candidate.kind == "policy" && candidate.name == policy) ||
-           (candidate.kind == "auth" && candidate.name == auth) || (candidate.kind == "runtime" && candidate.name == setup.config->jnoded.runtime);
+    const auto& [storage, policy, auth] =
+        std::tie(setup.config->controller.storage, setup.config->controller.policy, setup.config->controller.auth);
+    return (candidate.kind == "storage" && candidate.name == storage) ||
+           (candidate.kind == "policy" && candidate.name == policy) ||
+           (candidate.kind == "auth" && candidate.name == auth) ||
+           (candidate.kind == "runtime" && candidate.name == setup.config->jnoded.runtime);
 }
 
 std::string version_of(const jarvis_plugin_header& header)
@@ -77,7 +81,8 @@ std::string version_of(const jarvis_plugin_header& header)
 // What cannot be known of a plugin that cannot be loaded is null.
 json::object list_json(const plugin::Candidate& candidate, bool used, const Result<plugin::Opened>& opened)
 {
-    json::object object{{"kind", safe(candidate.kind)}, {"name", safe(candidate.name)}, {"file", safe(candidate.file)}, {"used", used}};
+    json::object object{
+        {"kind", safe(candidate.kind)}, {"name", safe(candidate.name)}, {"file", safe(candidate.file)}, {"used", used}};
     object["version"] = opened ? json::value(safe(opened->header->version)) : json::value(nullptr);
     object["abi"] = opened ? json::value(version_of(*opened->header)) : json::value(nullptr);
     object["text"] = opened ? json::value(safe(opened->header->text)) : json::value(nullptr);
@@ -107,7 +112,9 @@ int list(const Program& program, const Setup& setup)
                               {escape_for_terminal(candidate.file)}});
     }
     if (setup.json)
-        fmt::print("{}", document({{"schema", "jarvis.plugins/1"}, {"directory", safe(setup.directory)}, {"plugins", std::move(all)}}));
+        fmt::print("{}", document({{"schema", "jarvis.plugins/1"},
+                                   {"directory", safe(setup.directory)},
+                                   {"plugins", std::move(all)}}));
     else
         fmt::print("{}", render(table, standard_output_style()));
     return static_cast<int>(exit);
@@ -121,7 +128,8 @@ Result<plugin::Candidate> candidate_of_file(const std::string& file)
     for (const std::string_view kind : plugin::kinds)
         if (stem.starts_with(fmt::format("{}_", kind)))
             return plugin::Candidate{std::string(kind), stem.substr(kind.size() + 1), file};
-    return fail(Errc::invalid, "{}: a plugin's file is called KIND_NAME.so, with KIND one of {}", file, fmt::join(plugin::kinds, ", "));
+    return fail(Errc::invalid, "{}: a plugin's file is called KIND_NAME.so, with KIND one of {}", file,
+                fmt::join(plugin::kinds, ", "));
 }
 
 // Takes "sqlite", "storage.sqlite", "storage_sqlite" and paths.
@@ -136,30 +144,34 @@ Result<plugin::Candidate> find(const Setup& setup, const std::string& word)
     std::vector<std::string_view> names;
     for (const auto& one : *all) {
         names.push_back(one.name);
-        if (word == one.name || word == fmt::format("{}.{}", one.kind, one.name) || word == fmt::format("{}_{}", one.kind, one.name))
+        if (word == one.name || word == fmt::format("{}.{}", one.kind, one.name) ||
+            word == fmt::format("{}_{}", one.kind, one.name))
             matching.push_back(one);
     }
     if (matching.empty())
         return fail(Errc::not_found, "there is no plugin {} in {}{}", word, setup.directory, did_you_mean(word, names));
     if (matching.size() > 1)
-        return fail(Errc::invalid, "{} is the name of more than one plugin; say {}.{} or {}.{}", word, matching[0].kind, word, matching[1].kind, word);
+        return fail(Errc::invalid, "{} is the name of more than one plugin; say {}.{} or {}.{}", word, matching[0].kind,
+                    word, matching[1].kind, word);
     return matching.front();
 }
 
 // --- describe ---
 
-json::object describe_json(const plugin::Candidate& candidate, const jarvis_plugin_header& header, std::span<const config::SettingSchema> schema)
+json::object describe_json(const plugin::Candidate& candidate, const jarvis_plugin_header& header,
+                           std::span<const config::SettingSchema> schema)
 {
     json::array settings;
     for (const auto& setting : schema)
-        settings.push_back({{"name", safe(setting.name)},
-                            {"type", config::name(setting.type)},
-                            {"default", setting.default_value ? json::value(safe(*setting.default_value)) : json::value(nullptr)},
-                            {"unit", safe(setting.unit)},
-                            {"text", safe(setting.text)}});
-    return {{"schema", "jarvis.plugin/1"},        {"kind", safe(candidate.kind)}, {"name", safe(candidate.name)},
-            {"version", safe(header.version)},    {"abi", version_of(header)},    {"text", safe(header.text)},
-            {"file", safe(candidate.file)},       {"settings", std::move(settings)}};
+        settings.push_back(
+            {{"name", safe(setting.name)},
+             {"type", config::name(setting.type)},
+             {"default", setting.default_value ? json::value(safe(*setting.default_value)) : json::value(nullptr)},
+             {"unit", safe(setting.unit)},
+             {"text", safe(setting.text)}});
+    return {{"schema", "jarvis.plugin/1"},     {"kind", safe(candidate.kind)},   {"name", safe(candidate.name)},
+            {"version", safe(header.version)}, {"abi", version_of(header)},      {"text", safe(header.text)},
+            {"file", safe(candidate.file)},    {"settings", std::move(settings)}};
 }
 
 void print_setting(const config::SettingSchema& setting)
@@ -168,9 +180,10 @@ void print_setting(const config::SettingSchema& setting)
     const bool quoted = setting.type != config::SettingType::integer && setting.type != config::SettingType::boolean;
     std::string value = "must be given";
     if (setting.default_value)
-        value = quoted ? fmt::format("default \"{}\"", *setting.default_value) : fmt::format("default {}", *setting.default_value);
-    fmt::print("\n{}: {}{}, {}\n    {}\n", escape_for_terminal(setting.name), config::name(setting.type), escape_for_terminal(unit),
-               escape_for_terminal(value), escape_for_terminal(setting.text));
+        value = quoted ? fmt::format("default \"{}\"", *setting.default_value)
+                       : fmt::format("default {}", *setting.default_value);
+    fmt::print("\n{}: {}{}, {}\n    {}\n", escape_for_terminal(setting.name), config::name(setting.type),
+               escape_for_terminal(unit), escape_for_terminal(value), escape_for_terminal(setting.text));
 }
 
 int describe(const Program& program, const Setup& setup, const plugin::Candidate& candidate)
@@ -183,8 +196,9 @@ int describe(const Program& program, const Setup& setup, const plugin::Candidate
         fmt::print("{}", document(describe_json(candidate, *opened->header, schema)));
         return static_cast<int>(Exit::done);
     }
-    fmt::print("{} plugin {}, version {} (plugin ABI {})\n{}\n{}\n", candidate.kind, escape_for_terminal(candidate.name),
-               escape_for_terminal(opened->header->version), version_of(*opened->header), escape_for_terminal(opened->header->text),
+    fmt::print("{} plugin {}, version {} (plugin ABI {})\n{}\n{}\n", candidate.kind,
+               escape_for_terminal(candidate.name), escape_for_terminal(opened->header->version),
+               version_of(*opened->header), escape_for_terminal(opened->header->text),
                escape_for_terminal(candidate.file));
     if (schema.empty())
         fmt::print("\nIt has no settings.\n");
@@ -208,24 +222,30 @@ int check(const Program& program, const Setup& setup, const plugin::Candidate& c
     }
     int count = 0, failures = 0;
     json::array results;
-    const auto done = plugin::check_in_child(candidate.kind, source, check_limit, [&](const plugin::CheckResult& result) {
-        ++count;
-        failures += result.passed ? 0 : 1;
-        if (setup.json)
-            results.push_back({{"name", safe(result.name)}, {"passed", result.passed}, {"why", safe(result.why)}});
-        else if (result.passed)
-            fmt::print("ok      {}\n", escape_for_terminal(result.name));
-        else
-            fmt::print("FAILED  {}: {}\n", escape_for_terminal(result.name), escape_for_terminal(result.why));
-        std::fflush(stdout);
-    });
+    const auto done =
+        plugin::check_in_child(candidate.kind, source, check_limit, [&](const plugin::CheckResult& result) {
+            ++count;
+            failures += result.passed ? 0 : 1;
+            if (setup.json)
+                results.push_back({{"name", safe(result.name)}, {"passed", result.passed}, {"why", safe(result.why)}});
+            else if (result.passed)
+                fmt::print("ok      {}\n", escape_for_terminal(result.name));
+            else
+                fmt::print("FAILED  {}: {}\n", escape_for_terminal(result.name), escape_for_terminal(result.why));
+            std::fflush(stdout);
+        });
     if (!done)
         return report(program, done.error());
     if (setup.json)
-        fmt::print("{}", document({{"schema", "jarvis.plugin_check/1"}, {"kind", safe(candidate.kind)}, {"name", safe(candidate.name)},
-                                   {"file", safe(candidate.file)}, {"checks", std::move(results)}, {"passed", failures == 0}}));
+        fmt::print("{}", document({{"schema", "jarvis.plugin_check/1"},
+                                   {"kind", safe(candidate.kind)},
+                                   {"name", safe(candidate.name)},
+                                   {"file", safe(candidate.file)},
+                                   {"checks", std::move(results)},
+                                   {"passed", failures == 0}}));
     else
-        fmt::print("{} {}: {} checks, {} failed\n", candidate.kind, escape_for_terminal(candidate.name), count, failures);
+        fmt::print("{} {}: {} checks, {} failed\n", candidate.kind, escape_for_terminal(candidate.name), count,
+                   failures);
     return static_cast<int>(failures == 0 ? Exit::done : Exit::failed);
 }
 
@@ -235,10 +255,12 @@ int run(const Program& program, const CommandLine& line)
     const std::string action = line.words.empty() ? "" : line.words[0];
     if (std::ranges::find(actions, action) == actions.end())
         return usage_error(program, action.empty() ? "what to do? One of: list, describe, check"
-                                                   : fmt::format("unknown action \"{}\"{}", escape_for_terminal(action), did_you_mean(action, actions)));
+                                                   : fmt::format("unknown action \"{}\"{}", escape_for_terminal(action),
+                                                                 did_you_mean(action, actions)));
     const std::size_t wanted = action == "list" ? 1 : 2;
     if (line.words.size() != wanted)
-        return usage_error(program, wanted == 1 ? "list takes no name" : fmt::format("{} takes the name of one plugin", action));
+        return usage_error(program,
+                           wanted == 1 ? "list takes no name" : fmt::format("{} takes the name of one plugin", action));
     const auto setup = set_up(line);
     if (!setup)
         return report(program, setup.error().message, Exit::usage);
@@ -246,7 +268,8 @@ int run(const Program& program, const CommandLine& line)
         return list(program, *setup);
     const auto candidate = find(*setup, line.words[1]);
     if (!candidate)
-        return report(program, candidate.error().message, candidate.error().code == Errc::not_found ? Exit::not_found : Exit::usage);
+        return report(program, candidate.error().message,
+                      candidate.error().code == Errc::not_found ? Exit::not_found : Exit::usage);
     return action == "describe" ? describe(program, *setup, *candidate) : check(program, *setup, *candidate);
 }
 

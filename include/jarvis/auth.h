@@ -26,8 +26,9 @@ struct jarvis_auth {
     void (*close)(void *state);
 
     /*
-     * Who is the peer of this connected socket? JARVIS_DENIED: this plugin cannot tell, and the connection is refused with the message.
-     * The daemon's network thread, once for each connection; must not block. The descriptor stays the host's.
+     * Who is the peer of this connected socket? JARVIS_DENIED: this plugin cannot tell, and the connection is refused
+     * with the message. The daemon's network thread, once for each connection; must not block. The descriptor stays the
+     * host's.
      */
     int32_t (*from_peer)(void *state, int32_t fd, struct jarvis_identity *identity, char *error, uint32_t error_size);
 };

@@ -1,17 +1,19 @@
 /*
  * What every plugin of Jarvis has in common: the header of its table, its settings, its error codes.
  *
- * A plugin is a shared object with one exported function, jarvis_<kind>_entry(), that returns a table in static storage.
- * The table begins with struct jarvis_plugin_header; its function pointers are described in <kind>.h, each with the
- * thread that calls it and whether it may block. <kind>.hpp makes the table from a C++ class.
+ * A plugin is a shared object with one exported function, jarvis_<kind>_entry(), that returns a table in static
+ * storage. The table begins with struct jarvis_plugin_header; its function pointers are described in <kind>.h, each
+ * with the thread that calls it and whether it may block. <kind>.hpp makes the table from a C++ class.
  *
  * Rules that hold for every kind
  * - Integers have fixed widths, sizes are in bytes, durations in microseconds. No C++ type crosses.
- * - A table, and every struct that begins with struct_size, grows at its end only. The reader looks at no member that lies
- *   beyond the struct_size which the writer put there; what is absent has the default that its comment states.
+ * - A table, and every struct that begins with struct_size, grows at its end only. The reader looks at no member that
+ *   lies beyond the struct_size which the writer put there; what is absent has the default that its comment states.
  *   Arrays of structs come with the size of one element: step by that, not by sizeof.
- * - Who allocates frees. Text and bytes that are handed over are valid during the call only, unless the comment says more.
- * - No exception, longjmp or signal handler crosses. A plugin does not change the process: no chdir, umask, setuid, signal mask.
+ * - Who allocates frees. Text and bytes that are handed over are valid during the call only, unless the comment says
+ *   more.
+ * - No exception, longjmp or signal handler crosses. A plugin does not change the process: no chdir, umask, setuid,
+ *   signal mask.
  * - Text is bytes; names of settings and kinds are ASCII.
  */
 #ifndef JARVIS_PLUGIN_H
@@ -25,10 +27,10 @@ extern "C" {
 #endif
 
 /*
- * Major: a plugin of another major version could misbehave and is refused. It is 0 while we learn: until it is 1, a release
- * of Jarvis may raise the minor version incompatibly and then says so in its change log; the host refuses plugins whose minor
- * is below JARVIS_ABI_MINOR_OLDEST. Minor: members were added at the end; a plugin newer than the host is welcome, since the
- * host reads only what it knows.
+ * Major: a plugin of another major version could misbehave and is refused. It is 0 while we learn: until it is 1, a
+ * release of Jarvis may raise the minor version incompatibly and then says so in its change log; the host refuses
+ * plugins whose minor is below JARVIS_ABI_MINOR_OLDEST. Minor: members were added at the end; a plugin newer than the
+ * host is welcome, since the host reads only what it knows.
  */
 #define JARVIS_ABI_MAJOR 0
 #define JARVIS_ABI_MINOR 1
@@ -47,9 +49,10 @@ enum jarvis_code {
 };
 
 /*
- * The error buffer: `char *error, uint32_t error_size` at the end of a call that can fail. error_size is at least 256. A call
- * that returns something other than JARVIS_OK writes a message there, cut to fit and closed with a NUL; it names the object,
- * the action and the cause, without capital or full stop: "journal.db: cannot append: no space left on device".
+ * The error buffer: `char *error, uint32_t error_size` at the end of a call that can fail. error_size is at least 256.
+ * A call that returns something other than JARVIS_OK writes a message there, cut to fit and closed with a NUL; it names
+ * the object, the action and the cause, without capital or full stop: "journal.db: cannot append: no space left on
+ * device".
  */
 
 /* Bytes that belong to somebody else. */
@@ -66,7 +69,8 @@ enum jarvis_setting_type {
     JARVIS_SETTING_SIZE = 5      /* "16M"; handed over in bytes */
 };
 
-/* One setting that the plugin understands. It is read from [plugin.<kind>.<name>] of the configuration, where every other key is an error. */
+/* One setting that the plugin understands. It is read from [plugin.<kind>.<name>] of the configuration, where every
+ * other key is an error. */
 struct jarvis_setting {
     const char *name;         /* lower case, a-z 0-9 and _ */
     uint32_t type;            /* enum jarvis_setting_type */
@@ -108,13 +112,14 @@ struct jarvis_host {
     uint32_t struct_size;
     uint32_t reserved;
     void *context;
-    /* Writes one line to the daemon's log. May be called from any thread; never blocks for long. NULL: nobody listens. */
+    /* Writes one line to the daemon's log. May be called from any thread; never blocks for long. NULL: nobody listens.
+     */
     void (*log)(void *context, uint32_t level, const char *text, uint64_t size);
 };
 
 /*
- * What open() gets. Each setting that the plugin declares has exactly one value here, in the order of the declaration, checked
- * against its type; a host that is older than the plugin hands over no others either.
+ * What open() gets. Each setting that the plugin declares has exactly one value here, in the order of the declaration,
+ * checked against its type; a host that is older than the plugin hands over no others either.
  */
 struct jarvis_open {
     uint32_t struct_size;
@@ -134,8 +139,7 @@ static inline const struct jarvis_value *jarvis_value_at(const struct jarvis_ope
 }
 
 /* True when a struct (or table) that says it has struct_size bytes holds the member. */
-#define JARVIS_HAS(object_size, type, member) \
-    ((object_size) >= offsetof(type, member) + sizeof(((type *)0)->member))
+#define JARVIS_HAS(object_size, type, member) ((object_size) >= offsetof(type, member) + sizeof(((type *)0)->member))
 
 #ifdef __cplusplus
 }

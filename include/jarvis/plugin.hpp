@@ -1,5 +1,6 @@
 // The C++ layer over plugin.h, header-only, C++20: an author writes a class, and <kind>.hpp makes the table from it.
-// Failures are thrown as jarvis_plugin::Failure; every exception is caught at the edge and becomes an error code and a message.
+// Failures are thrown as jarvis_plugin::Failure; every exception is caught at the edge and becomes an error code and a
+// message.
 #ifndef JARVIS_PLUGIN_HPP
 #define JARVIS_PLUGIN_HPP
 
@@ -30,8 +31,14 @@ inline std::string_view view(const void* data, std::uint64_t size) noexcept
 {
     return {static_cast<const char*>(data), static_cast<std::size_t>(size)};
 }
-inline std::string_view view(jarvis_bytes bytes) noexcept { return view(bytes.data, bytes.size); }
-inline jarvis_bytes bytes(std::string_view text) noexcept { return {text.data(), text.size()}; }
+inline std::string_view view(jarvis_bytes bytes) noexcept
+{
+    return view(bytes.data, bytes.size);
+}
+inline jarvis_bytes bytes(std::string_view text) noexcept
+{
+    return {text.data(), text.size()};
+}
 
 // Fills an error or text buffer: cut to fit, closed with a NUL.
 inline void write_text(char* buffer, std::uint32_t size, std::string_view text) noexcept
@@ -75,8 +82,7 @@ class Array {
 public:
     Array(const T* first, std::uint64_t count, std::uint32_t element_size)
         : first_(reinterpret_cast<const char*>(first)), count_(count), step_(element_size)
-    {
-    }
+    {}
     std::uint64_t size() const noexcept { return count_; }
     bool empty() const noexcept { return count_ == 0; }
     T operator[](std::uint64_t index) const noexcept

@@ -26,7 +26,8 @@ class Job {
     void check(std::int32_t code, jarvis_job_field field) const
     {
         if (code != JARVIS_OK)
-            throw Failure(static_cast<jarvis_code>(code), "job field " + std::to_string(field) + " cannot be changed so");
+            throw Failure(static_cast<jarvis_code>(code),
+                          "job field " + std::to_string(field) + " cannot be changed so");
     }
 
 public:
@@ -54,7 +55,8 @@ public:
     }
     void set(jarvis_job_field field, std::string_view value) const
     {
-        check(jobs_->set_text ? jobs_->set_text(jobs_->context, index_, field, value.data(), value.size()) : JARVIS_DENIED,
+        check(jobs_->set_text ? jobs_->set_text(jobs_->context, index_, field, value.data(), value.size())
+                              : JARVIS_DENIED,
               field);
     }
 };
@@ -103,11 +105,13 @@ struct PolicyTable {
         table.header = header("policy", about, sizeof table);
         table.open = open;
         table.close = close;
-        if constexpr (requires(T& policy) { policy.queue_order(); })
+        if constexpr (requires(T & policy) { policy.queue_order(); })
             table.queue_order = queue_order;
-        if constexpr (requires(T& policy, const Job& job) { policy.submit(job); })
+        if constexpr (requires(T & policy, const Job& job) { policy.submit(job); })
             table.submit = submit;
-        if constexpr (requires(T& policy, const Jobs& jobs, std::span<std::int64_t> out) { policy.priority(jobs, out); })
+        if constexpr (requires(T & policy, const Jobs& jobs, std::span<std::int64_t> out) {
+                          policy.priority(jobs, out);
+                      })
             table.priority = priority;
         return table;
     }

@@ -6,13 +6,14 @@
  *   status     ok, reserve or failed, asked before anything is decided
  * The contents of groups, snapshots and records are the controller's affair; a storage stores bytes.
  *
- * Threads. open and close are called while no other call is under way. The calls of one part (see the headings) never overlap
- * each other unless their comment says so; calls of different parts come from different threads at the same time. status may be called by
- * any thread at any time and does not block; all others may block on the disk. No callback calls the storage.
+ * Threads. open and close are called while no other call is under way. The calls of one part (see the headings) never
+ * overlap each other unless their comment says so; calls of different parts come from different threads at the same
+ * time. status may be called by any thread at any time and does not block; all others may block on the disk. No
+ * callback calls the storage.
  *
- * Failure. An append tells apart what is certainly not stored from what may be. After an outcome of UNKNOWN, and after any call that
- * ended with JARVIS_UNAVAILABLE, the storage may go on working or say `failed`; closing and opening it again is always
- * allowed, and what can be read after that is durable.
+ * Failure. An append tells apart what is certainly not stored from what may be. After an outcome of UNKNOWN, and after
+ * any call that ended with JARVIS_UNAVAILABLE, the storage may go on working or say `failed`; closing and opening it
+ * again is always allowed, and what can be read after that is durable.
  */
 #ifndef JARVIS_STORAGE_H
 #define JARVIS_STORAGE_H
@@ -69,14 +70,15 @@ typedef int32_t (*jarvis_each_snapshot)(void *context, uint64_t sequence, uint64
 /* array_index of a job that is no element of an array */
 #define JARVIS_NO_ARRAY_INDEX 0xffffffffu
 
-/* One incarnation of one job (or array element): (job, array_index, incarnation) is the key of the history. Times are wall clock, 0: not yet. */
+/* One incarnation of one job (or array element): (job, array_index, incarnation) is the key of the history. Times are
+ * wall clock, 0: not yet. */
 struct jarvis_history_row {
     uint64_t sequence; /* of the group that this row comes from */
     uint64_t job;
     uint32_t array_index;
     uint32_t incarnation;
     uint32_t uid;
-    uint32_t state; /* the number of the job's state, 1 to 63 */
+    uint32_t state;           /* the number of the job's state, 1 to 63 */
     struct jarvis_bytes user; /* its name at the time */
     int64_t submit_us;
     int64_t start_us;
@@ -93,14 +95,14 @@ struct jarvis_history_key {
 /* What to look for: all conditions together. A zeroed one (but for struct_size) matches every row. */
 struct jarvis_history_filter {
     uint32_t struct_size;
-    uint32_t limit;        /* at most so many rows; 0: no limit */
-    const uint64_t *jobs;  /* ascending; any of them, with all elements and incarnations */
-    uint64_t job_count;    /* 0: every job */
-    const uint32_t *uids;  /* any of them */
-    uint64_t uid_count;    /* 0: every user */
-    uint64_t state_mask;   /* bit n: rows in state n; 0: every state */
-    int64_t since_us;      /* rows that had not ended before this instant; 0: any */
-    int64_t until_us;      /* rows that were submitted before this instant; 0: any */
+    uint32_t limit;                  /* at most so many rows; 0: no limit */
+    const uint64_t *jobs;            /* ascending; any of them, with all elements and incarnations */
+    uint64_t job_count;              /* 0: every job */
+    const uint32_t *uids;            /* any of them */
+    uint64_t uid_count;              /* 0: every user */
+    uint64_t state_mask;             /* bit n: rows in state n; 0: every state */
+    int64_t since_us;                /* rows that had not ended before this instant; 0: any */
+    int64_t until_us;                /* rows that were submitted before this instant; 0: any */
     struct jarvis_history_key after; /* go on behind this key, the last one of the page before; all 0: from the start */
 };
 
@@ -110,36 +112,40 @@ struct jarvis_storage {
     struct jarvis_plugin_header header; /* kind "storage" */
 
     /*
-     * Opens what is in the folder (an absolute path; it exists), or begins there. Called on a thread that may block, at most once at a time.
-     * A folder that another writer has open, or that lies where locks and fsync cannot be trusted, is refused; so is data
-     * of a newer format, naming both versions. READ_ONLY makes nothing: without data it returns JARVIS_NOT_FOUND.
-     * When it returns JARVIS_OK, everything that read() will show is durable.
+     * Opens what is in the folder (an absolute path; it exists), or begins there. Called on a thread that may block, at
+     * most once at a time. A folder that another writer has open, or that lies where locks and fsync cannot be trusted,
+     * is refused; so is data of a newer format, naming both versions. READ_ONLY makes nothing: without data it returns
+     * JARVIS_NOT_FOUND. When it returns JARVIS_OK, everything that read() will show is durable.
      */
     int32_t (*open)(const struct jarvis_open *args, const char *folder, uint32_t mode, void **state, char *error,
                     uint32_t error_size);
     /* Called once after a successful open, no matter what failed in between. May block. */
     void (*close)(void *state);
 
-    /* Any thread, at any time, also beside other calls; must not block. Writes enum jarvis_storage_condition, and the reason in words for people unless it is OK. */
+    /* Any thread, at any time, also beside other calls; must not block. Writes enum jarvis_storage_condition, and the
+     * reason in words for people unless it is OK. */
     void (*status)(void *state, uint32_t *condition, char *text, uint32_t text_size);
 
     /* Journal. One thread, one call at a time; all of these may block on the disk. */
 
     /*
-     * Stores all groups with their blobs, or none: durable on return when *outcome is STORED (one fsync for all of them). Anything else
-     * comes with a code and a message. When status is RESERVE and one group is without JARVIS_GROUP_USE_RESERVE, the call is REFUSED.
+     * Stores all groups with their blobs, or none: durable on return when *outcome is STORED (one fsync for all of
+     * them). Anything else comes with a code and a message. When status is RESERVE and one group is without
+     * JARVIS_GROUP_USE_RESERVE, the call is REFUSED.
      */
     int32_t (*append)(void *state, const struct jarvis_group *groups, uint32_t group_count, uint32_t group_size,
                       uint32_t blob_size, uint32_t *outcome, char *error, uint32_t error_size);
-    /* Reads the groups from that sequence number on. JARVIS_NOT_FOUND when it was trimmed; JARVIS_CORRUPT for a gap or a bad checksum. May overlap append. */
-    int32_t (*read)(void *state, uint64_t from, jarvis_each_group each, void *context, char *error, uint32_t error_size);
+    /* Reads the groups from that sequence number on. JARVIS_NOT_FOUND when it was trimmed; JARVIS_CORRUPT for a gap or
+     * a bad checksum. May overlap append. */
+    int32_t (*read)(void *state, uint64_t from, jarvis_each_group each, void *context, char *error,
+                    uint32_t error_size);
     /* The sequence number of the last group that was ever stored, trimmed or not; 0: none. */
     int32_t (*last_sequence)(void *state, uint64_t *sequence, char *error, uint32_t error_size);
     /* Forgets the groups before that number. May overlap append, which it does not keep waiting for long. */
     int32_t (*trim)(void *state, uint64_t before, char *error, uint32_t error_size);
     /*
-     * One small durable write, which is no group and has no number. JARVIS_OK: an append can be expected to work, and status was looked at
-     * anew. The controller asks once a second while status is not OK.
+     * One small durable write, which is no group and has no number. JARVIS_OK: an append can be expected to work, and
+     * status was looked at anew. The controller asks once a second while status is not OK.
      */
     int32_t (*probe)(void *state, char *error, uint32_t error_size);
 
@@ -149,8 +155,9 @@ struct jarvis_storage {
     int32_t (*blob_get)(void *state, const uint8_t hash[JARVIS_HASH_SIZE], jarvis_each_piece each, void *context,
                         char *error, uint32_t error_size);
     /*
-     * Removes the blobs whose last naming group has a number not above `through`, and that are not in `referenced` (hashes one after
-     * the other, ascending as by memcmp, without repetition). Does not keep append waiting for long. One call at a time.
+     * Removes the blobs whose last naming group has a number not above `through`, and that are not in `referenced`
+     * (hashes one after the other, ascending as by memcmp, without repetition). Does not keep append waiting for long.
+     * One call at a time.
      */
     int32_t (*sweep)(void *state, const uint8_t *referenced, uint64_t referenced_count, uint64_t through,
                      uint64_t *removed, char *error, uint32_t error_size);
@@ -162,7 +169,8 @@ struct jarvis_storage {
     /* Adds bytes. After a failure only snapshot_abort is called. */
     int32_t (*snapshot_write)(void *state, void *writer, const void *data, uint64_t size, char *error,
                               uint32_t error_size);
-    /* Ends it: durable and read back for check when this returns JARVIS_OK, else gone. Frees the writer either way. One of the same number is replaced. */
+    /* Ends it: durable and read back for check when this returns JARVIS_OK, else gone. Frees the writer either way. One
+     * of the same number is replaced. */
     int32_t (*snapshot_commit)(void *state, void *writer, char *error, uint32_t error_size);
     void (*snapshot_abort)(void *state, void *writer);
     /* Newest first. */
@@ -173,12 +181,13 @@ struct jarvis_storage {
     /* Removes those with a lower number. */
     int32_t (*snapshot_remove)(void *state, uint64_t before, char *error, uint32_t error_size);
 
-    /* History. history_apply: one thread, one call at a time. The other two: any thread that may block, also beside it. */
+    /* History. history_apply: one thread, one call at a time. The other two: any thread that may block, also beside it.
+     */
 
     /*
-     * Takes the rows of the groups up to `through`, durably, all or none. A row replaces an earlier one of the same key. Rows of groups
-     * that were applied before are skipped, and a `through` that is not above history_last_sequence changes nothing: so
-     * applying twice does no harm.
+     * Takes the rows of the groups up to `through`, durably, all or none. A row replaces an earlier one of the same
+     * key. Rows of groups that were applied before are skipped, and a `through` that is not above history_last_sequence
+     * changes nothing: so applying twice does no harm.
      */
     int32_t (*history_apply)(void *state, uint64_t through, const struct jarvis_history_row *rows, uint64_t row_count,
                              uint32_t row_size, char *error, uint32_t error_size);

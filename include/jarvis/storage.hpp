@@ -1,5 +1,5 @@
-// Makes a storage plugin from a class that has the members of StorageExample below. See storage.h for what each one promises
-// and who calls it; failures are thrown, those of append as AppendFailure.
+// Makes a storage plugin from a class that has the members of StorageExample below. See storage.h for what each one
+// promises and who calls it; failures are thrown, those of append as AppendFailure.
 #ifndef JARVIS_STORAGE_HPP
 #define JARVIS_STORAGE_HPP
 
@@ -21,8 +21,7 @@ class AppendFailure : public Failure {
 public:
     AppendFailure(jarvis_append_outcome outcome, jarvis_code code, const std::string& message)
         : Failure(code, message), outcome_(outcome)
-    {
-    }
+    {}
     jarvis_append_outcome outcome() const noexcept { return outcome_; }
 };
 
@@ -118,7 +117,8 @@ struct StorageTable {
             *condition = JARVIS_STORAGE_FAILED;
     }
     static std::int32_t append(void* state, const jarvis_group* groups, std::uint32_t count, std::uint32_t group_size,
-                               std::uint32_t blob_size, std::uint32_t* outcome, char* error, std::uint32_t size) noexcept
+                               std::uint32_t blob_size, std::uint32_t* outcome, char* error,
+                               std::uint32_t size) noexcept
     {
         *outcome = JARVIS_APPEND_UNKNOWN;
         return guarded(error, size, [&] {
@@ -148,8 +148,8 @@ struct StorageTable {
     {
         return guarded(error, size, [&] { self(state).probe(); });
     }
-    static std::int32_t blob_get(void* state, const std::uint8_t* hash, jarvis_each_piece each, void* context, char* error,
-                                 std::uint32_t size) noexcept
+    static std::int32_t blob_get(void* state, const std::uint8_t* hash, jarvis_each_piece each, void* context,
+                                 char* error, std::uint32_t size) noexcept
     {
         return guarded(error, size, [&] {
             Hash key;
@@ -187,8 +187,8 @@ struct StorageTable {
     {
         return guarded(error, size, [&] { self(state).snapshot_list(SnapshotSink(each, context)); });
     }
-    static std::int32_t snapshot_read(void* state, std::uint64_t sequence, jarvis_each_piece each, void* context, char* error,
-                                      std::uint32_t size) noexcept
+    static std::int32_t snapshot_read(void* state, std::uint64_t sequence, jarvis_each_piece each, void* context,
+                                      char* error, std::uint32_t size) noexcept
     {
         return guarded(error, size, [&] { self(state).snapshot_read(sequence, PieceSink(each, context)); });
     }
@@ -196,8 +196,9 @@ struct StorageTable {
     {
         return guarded(error, size, [&] { self(state).snapshot_remove(before); });
     }
-    static std::int32_t history_apply(void* state, std::uint64_t through, const jarvis_history_row* rows, std::uint64_t count,
-                                      std::uint32_t row_size, char* error, std::uint32_t size) noexcept
+    static std::int32_t history_apply(void* state, std::uint64_t through, const jarvis_history_row* rows,
+                                      std::uint64_t count, std::uint32_t row_size, char* error,
+                                      std::uint32_t size) noexcept
     {
         return guarded(error, size,
                        [&] { self(state).history_apply(through, Array<jarvis_history_row>(rows, count, row_size)); });
@@ -206,8 +207,8 @@ struct StorageTable {
     {
         return guarded(error, size, [&] { *out = self(state).history_last_sequence(); });
     }
-    static std::int32_t history_query(void* state, const jarvis_history_filter* filter, jarvis_each_row each, void* context,
-                                      char* error, std::uint32_t size) noexcept
+    static std::int32_t history_query(void* state, const jarvis_history_filter* filter, jarvis_each_row each,
+                                      void* context, char* error, std::uint32_t size) noexcept
     {
         return guarded(error, size, [&] {
             jarvis_history_filter known{};

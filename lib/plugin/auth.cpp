@@ -4,8 +4,7 @@ namespace jarvis::plugin {
 
 Auth::Auth(Loaded<jarvis_auth> plugin, std::unique_ptr<OpenArguments> arguments)
     : plugin_(std::move(plugin)), arguments_(std::move(arguments))
-{
-}
+{}
 
 Result<std::unique_ptr<Auth>> Auth::open(const Source& source)
 {
@@ -21,7 +20,8 @@ Result<std::unique_ptr<Auth>> Auth::open(const Source& source)
     std::unique_ptr<Auth> auth(new Auth(std::move(*plugin), std::move(*arguments)));
     ErrorBuffer error;
     void* state = nullptr;
-    if (const auto code = auth->plugin_.table.open(auth->arguments_->get(), &state, error.data(), error.size()); code != JARVIS_OK)
+    if (const auto code = auth->plugin_.table.open(auth->arguments_->get(), &state, error.data(), error.size());
+        code != JARVIS_OK)
         return fail(error.error(code), "auth plugin {}", auth->name());
     auth->state_ = state;
     return auth;

@@ -27,11 +27,13 @@ constexpr char begun = 'b', passed = 'p', failed = 'f';
 std::string one_line(std::string_view text)
 {
     std::string line(text);
-    std::ranges::replace_if(line, [](char c) { return c == '\n' || c == '\t'; }, ' ');
+    std::ranges::replace_if(
+        line, [](char c) { return c == '\n' || c == '\t'; }, ' ');
     return line;
 }
 
-[[noreturn]] void run_child(std::string_view kind, const Source& source, const std::string& folder, std::chrono::seconds limit, int out)
+[[noreturn]] void run_child(std::string_view kind, const Source& source, const std::string& folder,
+                            std::chrono::seconds limit, int out)
 {
     // Not to outlive whoever asked, and no core files for what is expected to crash.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -131,7 +133,8 @@ Result<std::string> make_scratch()
 
 } // namespace
 
-Result<void> check_in_child(std::string_view kind, const Source& source, std::chrono::seconds limit, const std::function<void(const CheckResult&)>& each)
+Result<void> check_in_child(std::string_view kind, const Source& source, std::chrono::seconds limit,
+                            const std::function<void(const CheckResult&)>& each)
 {
     auto folder = make_scratch();
     if (!folder)

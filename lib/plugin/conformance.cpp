@@ -39,8 +39,8 @@ void check_auth(const Source& source, const CheckListener& listener)
         const auto peer = auth->from_peer(ours.get());
         if (!peer)
             return need_failure(peer, Errc::denied, "from_peer");
-        require(peer->uid == ::getuid() && peer->gid == ::getgid(), "says uid {} gid {}, the peer is uid {} gid {}", peer->uid, peer->gid,
-                ::getuid(), ::getgid());
+        require(peer->uid == ::getuid() && peer->gid == ::getgid(), "says uid {} gid {}, the peer is uid {} gid {}",
+                peer->uid, peer->gid, ::getuid(), ::getgid());
         require(::fcntl(ours.get(), F_GETFD) >= 0, "the descriptor was closed, which is the host's");
     });
     run_check(listener, "denies_what_it_cannot_know", [&] {
@@ -97,7 +97,8 @@ void check_policy(const Source& source, const CheckListener& listener)
         for (std::uint32_t i = 0; i < requests.size(); ++i)
             jobs.push_back({JobId{i + 1}, &requests[i], std::chrono::minutes(i), 0});
         const auto first = need(policy->priority(jobs), "priority");
-        require(first == need(policy->priority(jobs), "priority"), "two calls with the same jobs gave different numbers");
+        require(first == need(policy->priority(jobs), "priority"),
+                "two calls with the same jobs gave different numbers");
         require(need(policy->priority({}), "priority").empty(), "numbers for no jobs");
     });
 }
@@ -109,7 +110,8 @@ void check_runtime(const Source& source, const CheckListener& listener)
         constexpr std::size_t needed = offsetof(jarvis_runtime, close) + sizeof(jarvis_runtime::close);
         const auto plugin = need(load<jarvis_runtime>(source.file, "runtime", needed), "load");
         const jarvis_runtime& table = plugin.table;
-        require(table.load && table.start && table.wait && table.close, "its table lacks a function that every runtime has");
+        require(table.load && table.start && table.wait && table.close,
+                "its table lacks a function that every runtime has");
         const auto arguments = need(open_arguments(*plugin.header, source), "settings");
         ErrorBuffer error;
         void* state = nullptr;

@@ -18,7 +18,8 @@ struct CheckListener {
 };
 
 // Runs all checks of the kind. `folder` exists, is empty and is the caller's to remove; settings come from the source.
-void check_plugin(std::string_view kind, const Source& source, const std::string& folder, const CheckListener& listener);
+void check_plugin(std::string_view kind, const Source& source, const std::string& folder,
+                  const CheckListener& listener);
 
 // --- for those who write checks ---
 

@@ -20,7 +20,8 @@ class Fixture {
     std::unique_ptr<Storage> storage_;
 
 public:
-    Fixture(const Source& source, const std::string& root, std::string_view name) : source_(source), folder_(fmt::format("{}/{}", root, name))
+    Fixture(const Source& source, const std::string& root, std::string_view name)
+        : source_(source), folder_(fmt::format("{}/{}", root, name))
     {
         std::filesystem::create_directories(folder_);
         storage_ = load();
@@ -46,7 +47,8 @@ BlobHash hash_of(std::uint64_t number)
     return hash;
 }
 
-void append(Storage& storage, std::uint64_t sequence, std::string_view data, std::span<const Blob> blobs = {}, bool use_reserve = false)
+void append(Storage& storage, std::uint64_t sequence, std::string_view data, std::span<const Blob> blobs = {},
+            bool use_reserve = false)
 {
     const auto done = storage.append(Group{SequenceNumber{sequence}, data, blobs, use_reserve});
     require(static_cast<bool>(done), "append of group {}: {}", sequence, done.error.message);
@@ -66,9 +68,10 @@ void append_many(Storage& storage, std::uint64_t first, std::uint64_t count)
 
 void refuse(const Append& done, Errc code, std::string_view what)
 {
-    require(done.outcome == AppendOutcome::refused, "{}: should be refused, outcome was {}", what, static_cast<int>(done.outcome));
-    require(done.error.code == code && !done.error.message.empty(), "{}: refused in another way than it should be: {}", what,
-            done.error.message);
+    require(done.outcome == AppendOutcome::refused, "{}: should be refused, outcome was {}", what,
+            static_cast<int>(done.outcome));
+    require(done.error.code == code && !done.error.message.empty(), "{}: refused in another way than it should be: {}",
+            what, done.error.message);
 }
 
 using Groups = std::vector<std::pair<std::uint64_t, std::string>>;
@@ -94,7 +97,8 @@ void starts_empty(Fixture& storage)
     require(last(*storage) == 0, "last_sequence of an empty storage is {}", last(*storage));
     require(read_from(*storage, 1).empty(), "an empty storage has groups");
     require(need(storage->snapshots(), "snapshots").empty(), "an empty storage has snapshots");
-    require(need(storage->history_last_sequence(), "history_last_sequence").value == 0, "an empty history has a sequence number");
+    require(need(storage->history_last_sequence(), "history_last_sequence").value == 0,
+            "an empty history has a sequence number");
     const auto status = storage->status();
     require(status.condition == StorageCondition::ok, "status of an empty storage: {}", status.text);
     need(storage->probe(), "probe");
@@ -112,7 +116,8 @@ void gives_back_what_was_appended(Fixture& storage)
     append(*storage, 68, large);
     const auto all = read_from(*storage, 1);
     require(all.size() == 68, "{} groups of 68 came back", all.size());
-    require(all[0].second == "one" && all[1].second.empty() && all[2].second == "a\0b\xff\n"s, "the bytes of a group changed");
+    require(all[0].second == "one" && all[1].second.empty() && all[2].second == "a\0b\xff\n"s,
+            "the bytes of a group changed");
     require(all[66].second == "group 67" && all[67].second == large, "the bytes of a group changed");
     for (std::size_t i = 0; i < all.size(); ++i)
         require(all[i].first == i + 1, "group {} came as number {}", all[i].first, i + 1);
@@ -159,7 +164,8 @@ void may_begin_anywhere(Fixture& storage)
 {
     append_many(*storage, 1000, 5);
     require(last(*storage) == 1004, "last_sequence is {}, not 1004", last(*storage));
-    need_failure(storage->read(SequenceNumber{1}, [](SequenceNumber, std::string_view) { return true; }), Errc::not_found, "read from 1");
+    need_failure(storage->read(SequenceNumber{1}, [](SequenceNumber, std::string_view) { return true; }),
+                 Errc::not_found, "read from 1");
     storage.reopen();
     require(read_from(*storage, 1000).size() == 5, "groups were lost");
 }
@@ -190,7 +196,8 @@ void reads_without_writing(Fixture& storage)
         need_failure(reader->trim(SequenceNumber{2}), Errc::denied, "trim by a reader");
         need_failure(reader->apply_history(SequenceNumber{1}, {}), Errc::denied, "apply_history by a reader");
         need_failure(reader->sweep({}, SequenceNumber{1}), Errc::denied, "sweep by a reader");
-        require(need(reader->history_last_sequence(), "history_last_sequence").value == 0, "the reader sees another history");
+        require(need(reader->history_last_sequence(), "history_last_sequence").value == 0,
+                "the reader sees another history");
         reader->close();
     };
     look("beside the writer");
@@ -207,7 +214,8 @@ void trims(Fixture& storage)
     append_many(*storage, 1, 50);
     need(storage->trim(SequenceNumber{21}), "trim");
     require(read_from(*storage, 21).size() == 30, "trim took too much or too little");
-    need_failure(storage->read(SequenceNumber{20}, [](SequenceNumber, std::string_view) { return true; }), Errc::not_found, "read from 20");
+    need_failure(storage->read(SequenceNumber{20}, [](SequenceNumber, std::string_view) { return true; }),
+                 Errc::not_found, "read from 20");
     need(storage->trim(SequenceNumber{10}), "trim of what is gone");
     need(storage->trim(SequenceNumber{1000}), "trim beyond the end");
     require(last(*storage) == 50, "last_sequence is {} after a trim, not 50", last(*storage));
@@ -232,12 +240,15 @@ void stores_blobs_with_their_group(Fixture& storage)
     const std::array again{Blob{hash_of(1), "#!/bin/sh\n"}, Blob{hash_of(2), std::nullopt}};
     append(*storage, 2, "two", again);
     const std::array missing{Blob{hash_of(9), std::nullopt}};
-    refuse(storage->append(Group{SequenceNumber{3}, "three", missing, false}), Errc::not_found, "a group that names a missing blob");
+    refuse(storage->append(Group{SequenceNumber{3}, "three", missing, false}), Errc::not_found,
+           "a group that names a missing blob");
     require(last(*storage) == 2, "a refused group was stored");
     const std::array both{Blob{hash_of(9), "nine"}};
     const std::array after{Blob{hash_of(9), std::nullopt}};
-    const std::array groups{Group{SequenceNumber{3}, "three", both, false}, Group{SequenceNumber{4}, "four", after, false}};
-    require(static_cast<bool>(storage->append(groups)), "a group cannot name a blob of a group before it in the same append");
+    const std::array groups{Group{SequenceNumber{3}, "three", both, false},
+                            Group{SequenceNumber{4}, "four", after, false}};
+    require(static_cast<bool>(storage->append(groups)),
+            "a group cannot name a blob of a group before it in the same append");
     require(need(storage->blob(hash_of(9)), "blob") == "nine", "a blob changed");
 }
 
@@ -301,11 +312,15 @@ void writes_snapshots(Fixture& storage)
     const auto check = [&](std::string_view when) {
         const auto list = need(storage->snapshots(), "snapshots");
         require(list.size() == 3, "{} snapshots of 3 are there {}", list.size(), when);
-        require(list[0].sequence.value == 200 && list[1].sequence.value == 100 && list[2].sequence.value == 50, "not the newest first {}", when);
+        require(list[0].sequence.value == 200 && list[1].sequence.value == 100 && list[2].sequence.value == 50,
+                "not the newest first {}", when);
         require(list[1].size == whole.size(), "a snapshot of {} bytes says {}", whole.size(), list[1].size);
-        require(need(storage->read_snapshot(SequenceNumber{100}), "read_snapshot") == whole, "a snapshot changed {}", when);
-        require(need(storage->read_snapshot(SequenceNumber{200}), "read_snapshot") == "small", "a snapshot changed {}", when);
-        require(need(storage->read_snapshot(SequenceNumber{50}), "read_snapshot").empty(), "an empty snapshot changed {}", when);
+        require(need(storage->read_snapshot(SequenceNumber{100}), "read_snapshot") == whole, "a snapshot changed {}",
+                when);
+        require(need(storage->read_snapshot(SequenceNumber{200}), "read_snapshot") == "small", "a snapshot changed {}",
+                when);
+        require(need(storage->read_snapshot(SequenceNumber{50}), "read_snapshot").empty(),
+                "an empty snapshot changed {}", when);
         need_failure(storage->read_snapshot(SequenceNumber{300}), Errc::not_found, "an aborted snapshot");
     };
     check("at once");
@@ -313,7 +328,8 @@ void writes_snapshots(Fixture& storage)
     check("after a reopen");
     const std::array other{std::string("replaced")};
     write_snapshot(*storage, 200, other);
-    require(need(storage->read_snapshot(SequenceNumber{200}), "read_snapshot") == "replaced", "a snapshot was not replaced");
+    require(need(storage->read_snapshot(SequenceNumber{200}), "read_snapshot") == "replaced",
+            "a snapshot was not replaced");
     need(storage->remove_snapshots(SequenceNumber{200}), "remove_snapshots");
     require(need(storage->snapshots(), "snapshots").size() == 1, "removing left something older, or took too much");
 }
@@ -323,10 +339,20 @@ WallTime at(std::int64_t seconds)
     return WallTime(std::chrono::seconds(seconds));
 }
 
-Row row(std::uint64_t sequence, std::uint64_t job, JobState state, std::int64_t submitted, std::int64_t ended, std::string_view record)
+Row row(std::uint64_t sequence, std::uint64_t job, JobState state, std::int64_t submitted, std::int64_t ended,
+        std::string_view record)
 {
-    return {SequenceNumber{sequence}, JobId{job}, no_array_index, Incarnation{1}, 1000, state, "alice", at(submitted),
-            at(submitted + 1), ended ? at(ended) : WallTime{}, record};
+    return {SequenceNumber{sequence},
+            JobId{job},
+            no_array_index,
+            Incarnation{1},
+            1000,
+            state,
+            "alice",
+            at(submitted),
+            at(submitted + 1),
+            ended ? at(ended) : WallTime{},
+            record};
 }
 
 struct Seen {
@@ -341,7 +367,8 @@ std::vector<Seen> query(Storage& storage, const HistoryFilter& filter)
     std::vector<Seen> seen;
     need(storage.query_history(filter,
                                [&](const HistoryRow& found) {
-                                   seen.push_back({found.job.value, found.array_index, found.incarnation.value, std::string(found.record)});
+                                   seen.push_back({found.job.value, found.array_index, found.incarnation.value,
+                                                   std::string(found.record)});
                                    return true;
                                }),
          "query_history");
@@ -351,21 +378,26 @@ std::vector<Seen> query(Storage& storage, const HistoryFilter& filter)
 
 void applies_history_once(Fixture& storage)
 {
-    const std::array first{row(1, 1, JobState::running, 100, 0, "running"), row(2, 2, JobState::pending, 101, 0, "pending")};
+    const std::array first{row(1, 1, JobState::running, 100, 0, "running"),
+                           row(2, 2, JobState::pending, 101, 0, "pending")};
     need(storage->apply_history(SequenceNumber{5}, first), "apply_history");
-    require(need(storage->history_last_sequence(), "history_last_sequence").value == 5, "history_last_sequence is not 5");
+    require(need(storage->history_last_sequence(), "history_last_sequence").value == 5,
+            "history_last_sequence is not 5");
     const std::array changed{row(3, 1, JobState::failed, 100, 200, "must not appear")};
     need(storage->apply_history(SequenceNumber{5}, changed), "apply_history of what was applied");
     need(storage->apply_history(SequenceNumber{4}, changed), "apply_history of what was applied");
-    const std::array mixed{row(5, 1, JobState::failed, 100, 200, "must not appear"), row(6, 2, JobState::completed, 101, 201, "completed")};
+    const std::array mixed{row(5, 1, JobState::failed, 100, 200, "must not appear"),
+                           row(6, 2, JobState::completed, 101, 201, "completed")};
     need(storage->apply_history(SequenceNumber{8}, mixed), "apply_history of old and new");
     const auto rows = query(*storage, {});
-    require(rows.size() == 2 && rows[0].record == "running" && rows[1].record == "completed", "rows were applied twice or not at all");
+    require(rows.size() == 2 && rows[0].record == "running" && rows[1].record == "completed",
+            "rows were applied twice or not at all");
     const std::array beyond{row(20, 3, JobState::completed, 1, 2, "beyond")};
     need_failure(storage->apply_history(SequenceNumber{9}, beyond), Errc::invalid, "a row of a later group");
     require(query(*storage, {}).size() == 2, "a refused batch left a row");
     storage.reopen();
-    require(need(storage->history_last_sequence(), "history_last_sequence").value == 8, "history_last_sequence is not 8 after a reopen");
+    require(need(storage->history_last_sequence(), "history_last_sequence").value == 8,
+            "history_last_sequence is not 8 after a reopen");
     require(query(*storage, {}).size() == 2, "rows were lost");
 }
 
@@ -378,21 +410,24 @@ void keeps_all_of_a_row(Fixture& storage)
     in.user = "J\xf6rg"; // Latin-1
     need(storage->apply_history(SequenceNumber{1}, std::span(&in, 1)), "apply_history");
     int seen = 0;
-    need(storage->query_history({},
-                                [&](const HistoryRow& out) {
-                                    ++seen;
-                                    require(out.job == in.job && out.array_index == in.array_index && out.incarnation == in.incarnation, "key");
-                                    require(out.sequence == in.sequence && out.uid == in.uid && out.state == in.state, "sequence, uid or state");
-                                    require(out.user == in.user && out.record == in.record, "user or record");
-                                    require(out.submitted == in.submitted && out.started == in.started && out.ended == in.ended, "times");
-                                    return true;
-                                }),
+    need(storage->query_history(
+             {},
+             [&](const HistoryRow& out) {
+                 ++seen;
+                 require(out.job == in.job && out.array_index == in.array_index && out.incarnation == in.incarnation,
+                         "key");
+                 require(out.sequence == in.sequence && out.uid == in.uid && out.state == in.state,
+                         "sequence, uid or state");
+                 require(out.user == in.user && out.record == in.record, "user or record");
+                 require(out.submitted == in.submitted && out.started == in.started && out.ended == in.ended, "times");
+                 return true;
+             }),
          "a field of a row changed");
     require(seen == 1, "{} rows instead of one", seen);
 }
 
-// Jobs 1 to 400: job n is of user 1000 + n % 4, submitted at second n, ended at n + 50 (every tenth still runs), FAILED when
-// n is divisible by 3. Job 500 is an array of three elements, and its last one was requeued.
+// Jobs 1 to 400: job n is of user 1000 + n % 4, submitted at second n, ended at n + 50 (every tenth still runs), FAILED
+// when n is divisible by 3. Job 500 is an array of three elements, and its last one was requeued.
 void fill_history(Storage& storage)
 {
     std::vector<Row> rows;
@@ -448,7 +483,8 @@ void pages_through_history(Fixture& storage)
     std::vector<JobId> jobs;
     for (std::uint64_t n = 1; n <= 500; ++n)
         jobs.push_back(JobId{n});
-    const std::array filters{HistoryFilter{}, HistoryFilter{.uids = uids}, HistoryFilter{.jobs = jobs}, HistoryFilter{.since = at(1)}};
+    const std::array filters{HistoryFilter{}, HistoryFilter{.uids = uids}, HistoryFilter{.jobs = jobs},
+                             HistoryFilter{.since = at(1)}};
     for (HistoryFilter filter : filters) {
         const auto whole = query(*storage, filter);
         std::vector<Seen> paged;
@@ -459,7 +495,8 @@ void pages_through_history(Fixture& storage)
             if (page.empty())
                 break;
             paged.insert(paged.end(), page.begin(), page.end());
-            filter.after = HistoryKey{JobId{page.back().job}, page.back().array_index, Incarnation{page.back().incarnation}};
+            filter.after =
+                HistoryKey{JobId{page.back().job}, page.back().array_index, Incarnation{page.back().incarnation}};
         }
         require(paged == whole, "pages together have {} rows, the whole has {}", paged.size(), whole.size());
     }
@@ -499,7 +536,9 @@ void serves_its_parts_at_once(Fixture& storage)
         run([&](std::uint64_t) { require(need(storage->blob(hash_of(1)), "blob") == "script", "a blob changed"); }),
         run([&](std::uint64_t) { require(!read_from(*storage, 1).empty(), "groups are gone"); }),
         run([&](std::uint64_t) { require(storage->status().condition == StorageCondition::ok, "status is not ok"); }),
-        run([&](std::uint64_t) { need(storage->sweep(std::array<BlobHash, 1>{hash_of(1)}, SequenceNumber{1000}), "sweep"); }),
+        run([&](std::uint64_t) {
+            need(storage->sweep(std::array<BlobHash, 1>{hash_of(1)}, SequenceNumber{1000}), "sweep");
+        }),
     };
     for (std::thread& thread : threads)
         thread.join();

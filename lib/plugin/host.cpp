@@ -16,11 +16,16 @@ void write_log(void* context, std::uint32_t level, const char* text, std::uint64
 std::uint32_t c_type(config::SettingType type)
 {
     switch (type) {
-    case config::SettingType::string: return JARVIS_SETTING_STRING;
-    case config::SettingType::integer: return JARVIS_SETTING_INTEGER;
-    case config::SettingType::boolean: return JARVIS_SETTING_BOOLEAN;
-    case config::SettingType::duration: return JARVIS_SETTING_DURATION;
-    case config::SettingType::size: return JARVIS_SETTING_SIZE;
+    case config::SettingType::string:
+        return JARVIS_SETTING_STRING;
+    case config::SettingType::integer:
+        return JARVIS_SETTING_INTEGER;
+    case config::SettingType::boolean:
+        return JARVIS_SETTING_BOOLEAN;
+    case config::SettingType::duration:
+        return JARVIS_SETTING_DURATION;
+    case config::SettingType::size:
+        return JARVIS_SETTING_SIZE;
     }
     return JARVIS_SETTING_STRING;
 }
@@ -42,10 +47,12 @@ std::int64_t c_integer(const config::SettingValue& value)
 
 Source source(const config::Config& config, std::string_view kind, std::string_view name, LogFunction log)
 {
-    return {plugin_file(config::plugin_directory(config), kind, name), config.plugin_section(kind, name), config.file, std::move(log)};
+    return {plugin_file(config::plugin_directory(config), kind, name), config.plugin_section(kind, name), config.file,
+            std::move(log)};
 }
 
-OpenArguments::OpenArguments(const std::vector<config::SettingSchema>& schema, const config::SettingValues& values, LogFunction log)
+OpenArguments::OpenArguments(const std::vector<config::SettingSchema>& schema, const config::SettingValues& values,
+                             LogFunction log)
     : log_(std::move(log))
 {
     names_.reserve(schema.size()); // the values point into both
@@ -55,7 +62,8 @@ OpenArguments::OpenArguments(const std::vector<config::SettingSchema>& schema, c
         const auto* text = std::get_if<std::string>(&value);
         names_.push_back(setting.name);
         texts_.push_back(text ? *text : std::string());
-        values_.push_back({names_.back().c_str(), c_type(setting.type), 0, texts_.back().c_str(), texts_.back().size(), c_integer(value)});
+        values_.push_back({names_.back().c_str(), c_type(setting.type), 0, texts_.back().c_str(), texts_.back().size(),
+                           c_integer(value)});
     }
     host_.struct_size = sizeof host_;
     host_.context = &log_;
@@ -86,11 +94,20 @@ Error ErrorBuffer::error(std::int32_t code) const
 {
     Error error{Errc::unavailable, std::string(text())};
     switch (code) {
-    case JARVIS_INVALID: error.code = Errc::invalid; break;
-    case JARVIS_NOT_FOUND: error.code = Errc::not_found; break;
-    case JARVIS_DENIED: error.code = Errc::denied; break;
-    case JARVIS_CORRUPT: error.code = Errc::corrupt; break;
-    default: break;
+    case JARVIS_INVALID:
+        error.code = Errc::invalid;
+        break;
+    case JARVIS_NOT_FOUND:
+        error.code = Errc::not_found;
+        break;
+    case JARVIS_DENIED:
+        error.code = Errc::denied;
+        break;
+    case JARVIS_CORRUPT:
+        error.code = Errc::corrupt;
+        break;
+    default:
+        break;
     }
     if (error.message.empty())
         error.message = fmt::format("the plugin failed with code {} and gave no reason", code);

@@ -9,7 +9,12 @@
 
 namespace jarvis::plugin {
 
-enum class LogLevel : std::uint8_t { debug = JARVIS_LOG_DEBUG, info = JARVIS_LOG_INFO, warning = JARVIS_LOG_WARNING, error = JARVIS_LOG_ERROR };
+enum class LogLevel : std::uint8_t {
+    debug = JARVIS_LOG_DEBUG,
+    info = JARVIS_LOG_INFO,
+    warning = JARVIS_LOG_WARNING,
+    error = JARVIS_LOG_ERROR
+};
 
 // Called by any thread of the plugin, several at once; must not throw.
 using LogFunction = std::function<void(LogLevel, std::string_view)>;
@@ -34,7 +39,8 @@ class OpenArguments {
     jarvis_open args_{};
 
 public:
-    OpenArguments(const std::vector<config::SettingSchema>& schema, const config::SettingValues& values, LogFunction log);
+    OpenArguments(const std::vector<config::SettingSchema>& schema, const config::SettingValues& values,
+                  LogFunction log);
     OpenArguments(const OpenArguments&) = delete;
     OpenArguments& operator=(const OpenArguments&) = delete;
     const jarvis_open* get() const noexcept { return &args_; }

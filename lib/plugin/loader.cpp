@@ -23,14 +23,16 @@ Result<void> check_abi(const std::string& file, const jarvis_plugin_header& head
 {
     if (header.abi_major != JARVIS_ABI_MAJOR || header.abi_minor < JARVIS_ABI_MINOR_OLDEST)
         return fail(Errc::invalid,
-                    "{}: made for plugin ABI {}.{}, this Jarvis has {}.{} and takes {}.{} and later {}.x; compile it again with "
+                    "{}: made for plugin ABI {}.{}, this Jarvis has {}.{} and takes {}.{} and later {}.x; compile it "
+                    "again with "
                     "this Jarvis's headers",
                     file, header.abi_major, header.abi_minor, JARVIS_ABI_MAJOR, JARVIS_ABI_MINOR, JARVIS_ABI_MAJOR,
                     JARVIS_ABI_MINOR_OLDEST, JARVIS_ABI_MAJOR);
     if (header.struct_size < sizeof(jarvis_plugin_header))
-        return fail(Errc::invalid, "{}: its table has {} bytes (plugin ABI {}.{}), the header alone has {} (plugin ABI {}.{})", file,
-                    header.struct_size, header.abi_major, header.abi_minor, sizeof(jarvis_plugin_header), JARVIS_ABI_MAJOR,
-                    JARVIS_ABI_MINOR);
+        return fail(Errc::invalid,
+                    "{}: its table has {} bytes (plugin ABI {}.{}), the header alone has {} (plugin ABI {}.{})", file,
+                    header.struct_size, header.abi_major, header.abi_minor, sizeof(jarvis_plugin_header),
+                    JARVIS_ABI_MAJOR, JARVIS_ABI_MINOR);
     return {};
 }
 
@@ -39,15 +41,16 @@ Result<void> check_settings(const std::string& file, const jarvis_plugin_header&
     if (header.setting_count == 0)
         return {};
     if (!header.settings || header.setting_size < sizeof(jarvis_setting))
-        return fail(Errc::invalid, "{}: declares {} settings of {} bytes each, expected at least {}", file, header.setting_count,
-                    header.setting_size, sizeof(jarvis_setting));
+        return fail(Errc::invalid, "{}: declares {} settings of {} bytes each, expected at least {}", file,
+                    header.setting_count, header.setting_size, sizeof(jarvis_setting));
     const auto* at = reinterpret_cast<const char*>(header.settings);
     for (std::uint32_t i = 0; i < header.setting_count; ++i, at += header.setting_size) {
         const auto& setting = *reinterpret_cast<const jarvis_setting*>(at);
         if (!setting.name || !*setting.name || !setting.text)
             return fail(Errc::invalid, "{}: its setting number {} has no name or no text", file, i + 1);
         if (setting.type < JARVIS_SETTING_STRING || setting.type > JARVIS_SETTING_SIZE)
-            return fail(Errc::invalid, "{}: its setting {} has type {}, which this Jarvis (plugin ABI {}.{}) does not know", file,
+            return fail(Errc::invalid,
+                        "{}: its setting {} has type {}, which this Jarvis (plugin ABI {}.{}) does not know", file,
                         setting.name, setting.type, JARVIS_ABI_MAJOR, JARVIS_ABI_MINOR);
     }
     return {};
@@ -101,7 +104,8 @@ Result<Opened> open_plugin(const std::string& file, std::string_view kind)
     // Without a slash dlopen would search the library path.
     const std::string path = file.find('/') == std::string::npos ? "./" + file : file;
     if (::access(path.c_str(), R_OK) != 0)
-        return fail(errno == ENOENT ? Errc::not_found : Errc::denied, "plugin {}: {}", file, std::generic_category().message(errno));
+        return fail(errno == ENOENT ? Errc::not_found : Errc::denied, "plugin {}: {}", file,
+                    std::generic_category().message(errno));
     Library library(::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL));
     if (!library)
         return fail(Errc::invalid, "plugin {}: cannot be loaded: {}", file, last_dl_error());
@@ -119,16 +123,19 @@ Result<Opened> open_plugin(const std::string& file, std::string_view kind)
 
 Error too_short(const Opened& opened, std::size_t needed)
 {
-    return {Errc::invalid,
-            fmt::format("plugin {}: its table has {} bytes (plugin ABI {}.{}), this Jarvis needs at least {} (plugin ABI {}.{})",
-                        opened.file, opened.header->struct_size, opened.header->abi_major, opened.header->abi_minor, needed,
-                        JARVIS_ABI_MAJOR, JARVIS_ABI_MINOR)};
+    return {
+        Errc::invalid,
+        fmt::format(
+            "plugin {}: its table has {} bytes (plugin ABI {}.{}), this Jarvis needs at least {} (plugin ABI {}.{})",
+            opened.file, opened.header->struct_size, opened.header->abi_major, opened.header->abi_minor, needed,
+            JARVIS_ABI_MAJOR, JARVIS_ABI_MINOR)};
 }
 
 std::vector<config::SettingSchema> settings_schema(const jarvis_plugin_header& header)
 {
-    static constexpr std::array types{config::SettingType::string, config::SettingType::integer, config::SettingType::boolean,
-                                      config::SettingType::duration, config::SettingType::size};
+    static constexpr std::array types{config::SettingType::string, config::SettingType::integer,
+                                      config::SettingType::boolean, config::SettingType::duration,
+                                      config::SettingType::size};
     std::vector<config::SettingSchema> schema;
     const auto* at = reinterpret_cast<const char*>(header.settings);
     for (std::uint32_t i = 0; i < header.setting_count; ++i, at += header.setting_size) {

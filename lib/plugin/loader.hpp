@@ -34,15 +34,16 @@ struct Candidate {
 };
 Result<std::vector<Candidate>> list_plugins(const std::string& directory);
 
-// An opened library whose table begins with a header of a version that we understand. The library stays loaded as long as this lives.
+// An opened library whose table begins with a header of a version that we understand. The library stays loaded as long
+// as this lives.
 struct Opened {
     Library library;
     std::string file;
     const jarvis_plugin_header* header = nullptr;
 };
 
-// Loads a file and checks that it is a plugin of that kind, of our major version, with a whole header. A refusal names the
-// file and both versions.
+// Loads a file and checks that it is a plugin of that kind, of our major version, with a whole header. A refusal names
+// the file and both versions.
 Result<Opened> open_plugin(const std::string& file, std::string_view kind);
 
 // The plugin with its table as this program knows it: members that an older plugin lacks are null or zero.

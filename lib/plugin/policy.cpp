@@ -13,21 +13,32 @@ std::optional<std::int64_t> request_integer(const JobRequest& request, std::uint
 {
     const ResourceRequest& resources = request.resources;
     switch (field) {
-    case JARVIS_JOB_UID: return request.account.uid;
-    case JARVIS_JOB_GID: return request.account.gid;
-    case JARVIS_JOB_TASKS: return resources.tasks;
-    case JARVIS_JOB_CPUS_PER_TASK: return resources.cpus_per_task;
+    case JARVIS_JOB_UID:
+        return request.account.uid;
+    case JARVIS_JOB_GID:
+        return request.account.gid;
+    case JARVIS_JOB_TASKS:
+        return resources.tasks;
+    case JARVIS_JOB_CPUS_PER_TASK:
+        return resources.cpus_per_task;
     case JARVIS_JOB_MEMORY_PER_NODE:
         return resources.memory_per_node ? std::optional(resources.memory_per_node->bytes) : std::nullopt;
     case JARVIS_JOB_MEMORY_PER_CPU:
         return resources.memory_per_cpu ? std::optional(resources.memory_per_cpu->bytes) : std::nullopt;
-    case JARVIS_JOB_EXCLUSIVE: return resources.exclusive;
-    case JARVIS_JOB_TIME_LIMIT_US: return request.time_limit ? std::optional(request.time_limit->count()) : std::nullopt;
-    case JARVIS_JOB_NICE: return request.nice;
-    case JARVIS_JOB_HOLD: return request.hold;
-    case JARVIS_JOB_REQUEUE: return request.requeue;
-    case JARVIS_JOB_SCRIPT_SIZE: return static_cast<std::int64_t>(request.script_size);
-    default: return {};
+    case JARVIS_JOB_EXCLUSIVE:
+        return resources.exclusive;
+    case JARVIS_JOB_TIME_LIMIT_US:
+        return request.time_limit ? std::optional(request.time_limit->count()) : std::nullopt;
+    case JARVIS_JOB_NICE:
+        return request.nice;
+    case JARVIS_JOB_HOLD:
+        return request.hold;
+    case JARVIS_JOB_REQUEUE:
+        return request.requeue;
+    case JARVIS_JOB_SCRIPT_SIZE:
+        return static_cast<std::int64_t>(request.script_size);
+    default:
+        return {};
     }
 }
 
@@ -35,10 +46,14 @@ std::optional<std::int64_t> request_integer(const JobRequest& request, std::uint
 std::string* changeable_text(JobRequest& request, std::uint32_t field)
 {
     switch (field) {
-    case JARVIS_JOB_NAME: return &request.name;
-    case JARVIS_JOB_PARTITION: return &request.partition;
-    case JARVIS_JOB_COMMENT: return &request.comment;
-    default: return nullptr;
+    case JARVIS_JOB_NAME:
+        return &request.name;
+    case JARVIS_JOB_PARTITION:
+        return &request.partition;
+    case JARVIS_JOB_COMMENT:
+        return &request.comment;
+    default:
+        return nullptr;
     }
 }
 
@@ -46,14 +61,22 @@ std::optional<jarvis_bytes> request_text(const JobRequest& request, std::uint32_
 {
     const auto bytes = [](const std::string& text) { return jarvis_bytes{text.data(), text.size()}; };
     switch (field) {
-    case JARVIS_JOB_USER: return bytes(request.account.user);
-    case JARVIS_JOB_GROUP: return bytes(request.account.group);
-    case JARVIS_JOB_NAME: return bytes(request.name);
-    case JARVIS_JOB_PARTITION: return bytes(request.partition);
-    case JARVIS_JOB_COMMENT: return bytes(request.comment);
-    case JARVIS_JOB_SUBMIT_HOST: return bytes(request.submit_host);
-    case JARVIS_JOB_WORKING_DIRECTORY: return bytes(request.working_directory);
-    default: return {};
+    case JARVIS_JOB_USER:
+        return bytes(request.account.user);
+    case JARVIS_JOB_GROUP:
+        return bytes(request.account.group);
+    case JARVIS_JOB_NAME:
+        return bytes(request.name);
+    case JARVIS_JOB_PARTITION:
+        return bytes(request.partition);
+    case JARVIS_JOB_COMMENT:
+        return bytes(request.comment);
+    case JARVIS_JOB_SUBMIT_HOST:
+        return bytes(request.submit_host);
+    case JARVIS_JOB_WORKING_DIRECTORY:
+        return bytes(request.working_directory);
+    default:
+        return {};
     }
 }
 
@@ -77,7 +100,8 @@ std::int32_t store(bool valid, Member& member, Value value)
 }
 
 // At most one of the two memory fields is set.
-std::int32_t store_memory(bool valid, std::optional<MemorySize>& member, std::optional<MemorySize>& other, std::int64_t bytes)
+std::int32_t store_memory(bool valid, std::optional<MemorySize>& member, std::optional<MemorySize>& other,
+                          std::int64_t bytes)
 {
     if (!valid)
         return JARVIS_INVALID;
@@ -94,16 +118,26 @@ std::int32_t set_request_integer(JobRequest& request, std::uint32_t field, std::
     const bool is_size = value >= 0 && value <= largest;
     const bool is_flag = value == 0 || value == 1;
     switch (field) {
-    case JARVIS_JOB_TASKS: return store(is_count, resources.tasks, value);
-    case JARVIS_JOB_CPUS_PER_TASK: return store(is_count, resources.cpus_per_task, value);
-    case JARVIS_JOB_MEMORY_PER_NODE: return store_memory(is_size, resources.memory_per_node, resources.memory_per_cpu, value);
-    case JARVIS_JOB_MEMORY_PER_CPU: return store_memory(is_size, resources.memory_per_cpu, resources.memory_per_node, value);
-    case JARVIS_JOB_EXCLUSIVE: return store(is_flag, resources.exclusive, value);
-    case JARVIS_JOB_TIME_LIMIT_US: return store(is_size && value > 0, request.time_limit, Duration(value));
-    case JARVIS_JOB_NICE: return store(value >= INT32_MIN && value <= INT32_MAX, request.nice, value);
-    case JARVIS_JOB_HOLD: return store(is_flag, request.hold, value);
-    case JARVIS_JOB_REQUEUE: return store(is_flag, request.requeue, value);
-    default: return JARVIS_DENIED;
+    case JARVIS_JOB_TASKS:
+        return store(is_count, resources.tasks, value);
+    case JARVIS_JOB_CPUS_PER_TASK:
+        return store(is_count, resources.cpus_per_task, value);
+    case JARVIS_JOB_MEMORY_PER_NODE:
+        return store_memory(is_size, resources.memory_per_node, resources.memory_per_cpu, value);
+    case JARVIS_JOB_MEMORY_PER_CPU:
+        return store_memory(is_size, resources.memory_per_cpu, resources.memory_per_node, value);
+    case JARVIS_JOB_EXCLUSIVE:
+        return store(is_flag, resources.exclusive, value);
+    case JARVIS_JOB_TIME_LIMIT_US:
+        return store(is_size && value > 0, request.time_limit, Duration(value));
+    case JARVIS_JOB_NICE:
+        return store(value >= INT32_MIN && value <= INT32_MAX, request.nice, value);
+    case JARVIS_JOB_HOLD:
+        return store(is_flag, request.hold, value);
+    case JARVIS_JOB_REQUEUE:
+        return store(is_flag, request.requeue, value);
+    default:
+        return JARVIS_DENIED;
     }
 }
 
@@ -124,7 +158,8 @@ struct Submit {
     {
         return index == 0 ? set_request_integer(of(context), field, value) : JARVIS_INVALID;
     }
-    static std::int32_t set_text(void* context, std::uint32_t index, std::uint32_t field, const void* data, std::uint64_t size)
+    static std::int32_t set_text(void* context, std::uint32_t index, std::uint32_t field, const void* data,
+                                 std::uint64_t size)
     {
         std::string* member = changeable_text(of(context), field);
         if (!member)
@@ -147,10 +182,14 @@ struct Batch {
     static std::optional<std::int64_t> find(const PriorityJob& job, std::uint32_t field)
     {
         switch (field) {
-        case JARVIS_JOB_ID: return static_cast<std::int64_t>(job.id.value);
-        case JARVIS_JOB_WAITING_US: return job.waiting.count();
-        case JARVIS_JOB_PRIORITY: return job.priority;
-        default: return request_integer(*job.request, field);
+        case JARVIS_JOB_ID:
+            return static_cast<std::int64_t>(job.id.value);
+        case JARVIS_JOB_WAITING_US:
+            return job.waiting.count();
+        case JARVIS_JOB_PRIORITY:
+            return job.priority;
+        default:
+            return request_integer(*job.request, field);
         }
     }
     static std::int32_t integer(void* context, std::uint32_t index, std::uint32_t field, std::int64_t* value)
@@ -169,12 +208,12 @@ struct Batch {
 
 Policy::Policy(Loaded<jarvis_policy> plugin, std::unique_ptr<OpenArguments> arguments)
     : plugin_(std::move(plugin)), arguments_(std::move(arguments))
-{
-}
+{}
 
 Result<std::unique_ptr<Policy>> Policy::open(const Source& source)
 {
-    constexpr std::size_t needed = offsetof(jarvis_policy, close) + sizeof(jarvis_policy::close); // the rest is optional
+    constexpr std::size_t needed =
+        offsetof(jarvis_policy, close) + sizeof(jarvis_policy::close); // the rest is optional
     auto plugin = load<jarvis_policy>(source.file, "policy", needed);
     if (!plugin)
         return std::unexpected(plugin.error());
@@ -186,12 +225,15 @@ Result<std::unique_ptr<Policy>> Policy::open(const Source& source)
     std::unique_ptr<Policy> policy(new Policy(std::move(*plugin), std::move(*arguments)));
     ErrorBuffer error;
     void* state = nullptr;
-    if (const auto code = policy->plugin_.table.open(policy->arguments_->get(), &state, error.data(), error.size()); code != JARVIS_OK)
+    if (const auto code = policy->plugin_.table.open(policy->arguments_->get(), &state, error.data(), error.size());
+        code != JARVIS_OK)
         return fail(error.error(code), "policy plugin {}", policy->name());
     policy->state_ = state;
     const auto ask = policy->plugin_.table.queue_order;
-    if (const std::uint32_t order = ask ? ask(state) : std::uint32_t{JARVIS_ORDER_STRICT_FIFO}; order != JARVIS_ORDER_STRICT_FIFO)
-        return fail(Errc::invalid, "policy plugin {}: chooses queue order {}, which this Jarvis does not have", policy->name(), order);
+    if (const std::uint32_t order = ask ? ask(state) : std::uint32_t{JARVIS_ORDER_STRICT_FIFO};
+        order != JARVIS_ORDER_STRICT_FIFO)
+        return fail(Errc::invalid, "policy plugin {}: chooses queue order {}, which this Jarvis does not have",
+                    policy->name(), order);
     return policy;
 }
 
@@ -225,7 +267,8 @@ Result<Verdict> Policy::submit(JobRequest& request) const
     if (const auto code = plugin_.table.submit(state_, &jobs, &verdict, text.data(), text.size()); code != JARVIS_OK)
         return fail(text.error(code), "policy plugin {}", name());
     if (verdict > JARVIS_REFUSE)
-        return fail(Errc::unavailable, "policy plugin {}: gave verdict {}, which this Jarvis does not know", name(), verdict);
+        return fail(Errc::unavailable, "policy plugin {}: gave verdict {}, which this Jarvis does not know", name(),
+                    verdict);
     if (verdict == JARVIS_CHANGE)
         request = std::move(changed);
     return Verdict{static_cast<Verdict::Kind>(verdict), std::string(text.text())};
@@ -244,7 +287,8 @@ Result<std::vector<std::int64_t>> Policy::priority(std::span<const PriorityJob> 
     c.integer = Batch::integer;
     c.text = Batch::text;
     ErrorBuffer error;
-    if (const auto code = plugin_.table.priority(state_, &c, numbers.data(), error.data(), error.size()); code != JARVIS_OK)
+    if (const auto code = plugin_.table.priority(state_, &c, numbers.data(), error.data(), error.size());
+        code != JARVIS_OK)
         return fail(error.error(code), "policy plugin {}", name());
     return numbers;
 }

@@ -119,7 +119,8 @@ private:
             out.size = blob.data ? blob.data->size() : 0;
         }
         groups.push_back({group.sequence.value, group.data.data(), group.data.size(), first,
-                          static_cast<std::uint32_t>(group.blobs.size()), group.use_reserve ? JARVIS_GROUP_USE_RESERVE : 0u});
+                          static_cast<std::uint32_t>(group.blobs.size()),
+                          group.use_reserve ? JARVIS_GROUP_USE_RESERVE : 0u});
     }
 };
 
@@ -127,8 +128,7 @@ private:
 
 SnapshotWriter::SnapshotWriter(SnapshotWriter&& other) noexcept
     : table_(other.table_), state_(other.state_), writer_(std::exchange(other.writer_, nullptr))
-{
-}
+{}
 
 SnapshotWriter& SnapshotWriter::operator=(SnapshotWriter&& other) noexcept
 {
@@ -158,8 +158,7 @@ Result<void> SnapshotWriter::commit()
 
 Storage::Storage(Loaded<jarvis_storage> plugin, std::unique_ptr<OpenArguments> arguments)
     : plugin_(std::move(plugin)), arguments_(std::move(arguments))
-{
-}
+{}
 
 Result<std::unique_ptr<Storage>> Storage::load(const Source& source)
 {
@@ -169,9 +168,10 @@ Result<std::unique_ptr<Storage>> Storage::load(const Source& source)
     if (!plugin)
         return std::unexpected(plugin.error());
     const jarvis_storage& t = plugin->table;
-    if (!t.open || !t.close || !t.status || !t.append || !t.read || !t.last_sequence || !t.trim || !t.probe || !t.blob_get || !t.sweep ||
-        !t.snapshot_begin || !t.snapshot_write || !t.snapshot_commit || !t.snapshot_abort || !t.snapshot_list || !t.snapshot_read ||
-        !t.snapshot_remove || !t.history_apply || !t.history_last_sequence || !t.history_query)
+    if (!t.open || !t.close || !t.status || !t.append || !t.read || !t.last_sequence || !t.trim || !t.probe ||
+        !t.blob_get || !t.sweep || !t.snapshot_begin || !t.snapshot_write || !t.snapshot_commit || !t.snapshot_abort ||
+        !t.snapshot_list || !t.snapshot_read || !t.snapshot_remove || !t.history_apply || !t.history_last_sequence ||
+        !t.history_query)
         return fail(Errc::invalid, "plugin {}: its table lacks a function that every storage has", source.file);
     auto arguments = open_arguments(*plugin->header, source);
     if (!arguments)
@@ -189,8 +189,8 @@ Result<void> Storage::open(const std::string& folder, StorageMode mode)
     assert(!state_);
     ErrorBuffer error;
     void* state = nullptr;
-    const std::int32_t code = plugin_.table.open(arguments_->get(), folder.c_str(), static_cast<std::uint32_t>(mode), &state, error.data(),
-                                                 error.size());
+    const std::int32_t code = plugin_.table.open(arguments_->get(), folder.c_str(), static_cast<std::uint32_t>(mode),
+                                                 &state, error.data(), error.size());
     if (code == JARVIS_OK)
         state_ = state;
     return error.result(code);
@@ -217,8 +217,9 @@ Append Storage::append(std::span<const Group> groups)
     const AppendArguments arguments(groups);
     ErrorBuffer error;
     std::uint32_t outcome = JARVIS_APPEND_UNKNOWN;
-    const std::int32_t code = plugin_.table.append(state_, arguments.groups.data(), static_cast<std::uint32_t>(groups.size()),
-                                                   sizeof(jarvis_group), sizeof(jarvis_blob), &outcome, error.data(), error.size());
+    const std::int32_t code =
+        plugin_.table.append(state_, arguments.groups.data(), static_cast<std::uint32_t>(groups.size()),
+                             sizeof(jarvis_group), sizeof(jarvis_blob), &outcome, error.data(), error.size());
     if (outcome == JARVIS_APPEND_STORED && code == JARVIS_OK)
         return {};
     // Whatever is not clearly refused may have happened.
@@ -238,7 +239,8 @@ Result<SequenceNumber> Storage::last_sequence()
 {
     ErrorBuffer error;
     SequenceNumber sequence;
-    if (const std::int32_t code = plugin_.table.last_sequence(state_, &sequence.value, error.data(), error.size()); code != JARVIS_OK)
+    if (const std::int32_t code = plugin_.table.last_sequence(state_, &sequence.value, error.data(), error.size());
+        code != JARVIS_OK)
         return std::unexpected(error.error(code));
     return sequence;
 }
@@ -264,7 +266,8 @@ Result<std::string> Storage::blob(const BlobHash& hash)
     };
     Trampoline<EachPiece> trampoline{each};
     ErrorBuffer error;
-    const std::int32_t code = plugin_.table.blob_get(state_, hash.data(), on_piece, &trampoline, error.data(), error.size());
+    const std::int32_t code =
+        plugin_.table.blob_get(state_, hash.data(), on_piece, &trampoline, error.data(), error.size());
     trampoline.rethrow();
     if (code != JARVIS_OK)
         return std::unexpected(error.error(code));
@@ -276,8 +279,9 @@ Result<std::uint64_t> Storage::sweep(std::span<const BlobHash> referenced, Seque
     static_assert(sizeof(BlobHash) == JARVIS_HASH_SIZE);
     ErrorBuffer error;
     std::uint64_t removed = 0;
-    const std::int32_t code = plugin_.table.sweep(state_, reinterpret_cast<const std::uint8_t*>(referenced.data()), referenced.size(),
-                                                  through.value, &removed, error.data(), error.size());
+    const std::int32_t code =
+        plugin_.table.sweep(state_, reinterpret_cast<const std::uint8_t*>(referenced.data()), referenced.size(),
+                            through.value, &removed, error.data(), error.size());
     if (code != JARVIS_OK)
         return std::unexpected(error.error(code));
     return removed;
@@ -301,7 +305,8 @@ Result<std::vector<SnapshotInfo>> Storage::snapshots()
         static_cast<std::vector<SnapshotInfo>*>(context)->push_back({SequenceNumber{sequence}, size});
         return 0;
     };
-    if (const std::int32_t code = plugin_.table.snapshot_list(state_, each, &found, error.data(), error.size()); code != JARVIS_OK)
+    if (const std::int32_t code = plugin_.table.snapshot_list(state_, each, &found, error.data(), error.size());
+        code != JARVIS_OK)
         return std::unexpected(error.error(code));
     return found;
 }
@@ -310,7 +315,8 @@ Result<void> Storage::read_snapshot(SequenceNumber sequence, const EachPiece& ea
 {
     Trampoline<EachPiece> trampoline{each};
     ErrorBuffer error;
-    const std::int32_t code = plugin_.table.snapshot_read(state_, sequence.value, on_piece, &trampoline, error.data(), error.size());
+    const std::int32_t code =
+        plugin_.table.snapshot_read(state_, sequence.value, on_piece, &trampoline, error.data(), error.size());
     trampoline.rethrow();
     return error.result(code);
 }
@@ -340,8 +346,8 @@ Result<void> Storage::apply_history(SequenceNumber through, std::span<const Hist
     for (const HistoryRow& row : rows)
         converted.push_back(to_row(row));
     ErrorBuffer error;
-    return error.result(plugin_.table.history_apply(state_, through.value, converted.data(), converted.size(), sizeof(jarvis_history_row),
-                                                    error.data(), error.size()));
+    return error.result(plugin_.table.history_apply(state_, through.value, converted.data(), converted.size(),
+                                                    sizeof(jarvis_history_row), error.data(), error.size()));
 }
 
 Result<SequenceNumber> Storage::history_last_sequence()

@@ -1,4 +1,5 @@
-// A storage plugin as the daemons use it. See include/jarvis/storage.h for what each call promises and which thread may make it.
+// A storage plugin as the daemons use it. See include/jarvis/storage.h for what each call promises and which thread may
+// make it.
 #pragma once
 
 #include "base/ids.hpp"
@@ -15,7 +16,11 @@
 namespace jarvis::plugin {
 
 enum class StorageMode : std::uint8_t { read_write = JARVIS_STORAGE_READ_WRITE, read_only = JARVIS_STORAGE_READ_ONLY };
-enum class StorageCondition : std::uint8_t { ok = JARVIS_STORAGE_OK, reserve = JARVIS_STORAGE_RESERVE, failed = JARVIS_STORAGE_FAILED };
+enum class StorageCondition : std::uint8_t {
+    ok = JARVIS_STORAGE_OK,
+    reserve = JARVIS_STORAGE_RESERVE,
+    failed = JARVIS_STORAGE_FAILED
+};
 
 struct StorageStatus {
     StorageCondition condition = StorageCondition::ok;
@@ -34,7 +39,11 @@ struct Group {
     bool use_reserve = false;
 };
 
-enum class AppendOutcome : std::uint8_t { stored = JARVIS_APPEND_STORED, refused = JARVIS_APPEND_REFUSED, unknown = JARVIS_APPEND_UNKNOWN };
+enum class AppendOutcome : std::uint8_t {
+    stored = JARVIS_APPEND_STORED,
+    refused = JARVIS_APPEND_REFUSED,
+    unknown = JARVIS_APPEND_UNKNOWN
+};
 
 struct Append {
     AppendOutcome outcome = AppendOutcome::stored;
@@ -95,7 +104,9 @@ class SnapshotWriter {
     void* state_ = nullptr;
     void* writer_ = nullptr;
 
-    SnapshotWriter(const jarvis_storage* table, void* state, void* writer) : table_(table), state_(state), writer_(writer) {}
+    SnapshotWriter(const jarvis_storage* table, void* state, void* writer)
+        : table_(table), state_(state), writer_(writer)
+    {}
 
 public:
     SnapshotWriter(SnapshotWriter&& other) noexcept;
@@ -106,7 +117,8 @@ public:
     Result<void> commit();
 };
 
-// Loaded once; opened, closed and opened again as often as need be. It does not move, since other threads hold on to it.
+// Loaded once; opened, closed and opened again as often as need be. It does not move, since other threads hold on to
+// it.
 class Storage {
     Loaded<jarvis_storage> plugin_;
     std::unique_ptr<OpenArguments> arguments_;

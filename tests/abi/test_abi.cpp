@@ -51,7 +51,8 @@ void conforms(std::string_view kind)
     const CheckListener listener{
         .begin = [](std::string_view) {},
         .passed = [&](std::string_view) { ++passed; },
-        .failed = [](std::string_view name, std::string_view why) { BOOST_ERROR(std::string(name) + ": " + std::string(why)); },
+        .failed = [](std::string_view name,
+                     std::string_view why) { BOOST_ERROR(std::string(name) + ": " + std::string(why)); },
     };
     check_plugin(kind, {.file = file_of(kind, "teaching")}, folder.path, listener);
     BOOST_TEST(passed > 1);
@@ -127,7 +128,8 @@ BOOST_AUTO_TEST_CASE(an_exception_becomes_an_error)
 BOOST_AUTO_TEST_CASE(settings_are_checked_and_handed_over)
 {
     std::string logged;
-    const config::PluginSection given = section("auth", {{"uid", std::int64_t{1234}, {"jarvis.toml", 11, 1}, {"jarvis.toml", 11, 7}}});
+    const config::PluginSection given =
+        section("auth", {{"uid", std::int64_t{1234}, {"jarvis.toml", 11, 1}, {"jarvis.toml", 11, 7}}});
     auto auth = Auth::open({.file = file_of("auth", "teaching"),
                             .section = &given,
                             .config_file = "jarvis.toml",
@@ -142,14 +144,17 @@ BOOST_AUTO_TEST_CASE(settings_are_checked_and_handed_over)
     BOOST_REQUIRE(peer.has_value());
     BOOST_TEST(peer->uid == 1234u);
 
-    const config::PluginSection wrong = section("auth", {{"udi", std::int64_t{1}, {"jarvis.toml", 11, 1}, {"jarvis.toml", 11, 7}}});
+    const config::PluginSection wrong =
+        section("auth", {{"udi", std::int64_t{1}, {"jarvis.toml", 11, 1}, {"jarvis.toml", 11, 7}}});
     auto refused = Auth::open({.file = file_of("auth", "teaching"), .section = &wrong, .config_file = "jarvis.toml"});
     BOOST_REQUIRE(!refused);
     BOOST_TEST(has(refused.error().message, "jarvis.toml:11:1"), refused.error().message);
     BOOST_TEST(has(refused.error().message, "uid"), refused.error().message);
 
-    const config::PluginSection high = section("auth", {{"uid", std::int64_t{-4}, {"jarvis.toml", 11, 1}, {"jarvis.toml", 11, 7}}});
-    auto out_of_range = Auth::open({.file = file_of("auth", "teaching"), .section = &high, .config_file = "jarvis.toml"});
+    const config::PluginSection high =
+        section("auth", {{"uid", std::int64_t{-4}, {"jarvis.toml", 11, 1}, {"jarvis.toml", 11, 7}}});
+    auto out_of_range =
+        Auth::open({.file = file_of("auth", "teaching"), .section = &high, .config_file = "jarvis.toml"});
     BOOST_REQUIRE(!out_of_range);
     BOOST_TEST(has(out_of_range.error().message, "-4"), out_of_range.error().message);
 }
@@ -160,7 +165,8 @@ BOOST_AUTO_TEST_CASE(a_policy_accepts_changes_and_refuses)
     const config::PluginSection given = section("policy", {{"favourite", std::string("alice"), place, place},
                                                            {"long_time", std::string("2h"), place, place},
                                                            {"want_comment", true, place, place}});
-    auto policy = Policy::open({.file = file_of("policy", "teaching"), .section = &given, .config_file = "jarvis.toml"});
+    auto policy =
+        Policy::open({.file = file_of("policy", "teaching"), .section = &given, .config_file = "jarvis.toml"});
     BOOST_REQUIRE_MESSAGE(policy.has_value(), policy.error().message);
     JobRequest request;
     request.account.user = "alice";
@@ -184,7 +190,8 @@ BOOST_AUTO_TEST_CASE(a_policy_accepts_changes_and_refuses)
 
     JobRequest other = request;
     other.account.user = "bob";
-    const std::array jobs{PriorityJob{JobId{1}, &request, std::chrono::minutes(5), 0}, PriorityJob{JobId{2}, &other, std::chrono::minutes(9), 0}};
+    const std::array jobs{PriorityJob{JobId{1}, &request, std::chrono::minutes(5), 0},
+                          PriorityJob{JobId{2}, &other, std::chrono::minutes(9), 0}};
     const auto numbers = (*policy)->priority(jobs);
     BOOST_REQUIRE(numbers.has_value());
     BOOST_TEST(numbers->at(0) == 24 * 60 + 5);
@@ -202,7 +209,8 @@ BOOST_AUTO_TEST_CASE(a_plugin_that_crashes_fails_its_check_and_nothing_else)
 {
     std::vector<CheckResult> results;
     const auto keep = [&](const CheckResult& result) { results.push_back(result); };
-    BOOST_REQUIRE(check_in_child("policy", {.file = file_of("policy", "crashes")}, std::chrono::seconds(60), keep).has_value());
+    BOOST_REQUIRE(
+        check_in_child("policy", {.file = file_of("policy", "crashes")}, std::chrono::seconds(60), keep).has_value());
     BOOST_REQUIRE(!results.empty());
     BOOST_TEST(!results.back().passed);
     BOOST_TEST(results.back().name == "opens_and_chooses_an_order");

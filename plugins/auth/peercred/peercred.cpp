@@ -39,4 +39,6 @@ public:
 
 } // namespace
 
-JARVIS_AUTH_PLUGIN(PeerCredentials, (jarvis_plugin::About{"peercred", JARVIS_VERSION, "takes the peer's identity on a UNIX socket from the kernel"}))
+JARVIS_AUTH_PLUGIN(PeerCredentials,
+                   (jarvis_plugin::About{"peercred", JARVIS_VERSION,
+                                         "takes the peer's identity on a UNIX socket from the kernel"}))

@@ -11,4 +11,6 @@ public:
 
 } // namespace
 
-JARVIS_POLICY_PLUGIN(Fifo, (jarvis_plugin::About{"fifo", JARVIS_VERSION, "strict order of submission; a job that does not fit holds up those behind it"}))
+JARVIS_POLICY_PLUGIN(Fifo, (jarvis_plugin::About{
+                               "fifo", JARVIS_VERSION,
+                               "strict order of submission; a job that does not fit holds up those behind it"}))

@@ -1,5 +1,5 @@
-// The storage plugin "memory": everything in this process's memory, under the name of the folder. It forgets with the process,
-// so it is for tests; in everything else it behaves as jarvis/storage.h says.
+// The storage plugin "memory": everything in this process's memory, under the name of the folder. It forgets with the
+// process, so it is for tests; in everything else it behaves as jarvis/storage.h says.
 #include <jarvis/storage.hpp>
 
 #include <algorithm>
@@ -23,9 +23,11 @@ using jarvis_plugin::Hash;
 using jarvis_plugin::view;
 
 constexpr std::array settings{
-    jarvis_setting{"capacity", JARVIS_SETTING_SIZE, 0, "0", nullptr,
-                   "Groups and blobs together may have so many bytes; 0: no limit. It makes a full disk that a test can fill."},
-    jarvis_setting{"reserve", JARVIS_SETTING_SIZE, 0, "0", nullptr, "So much of the capacity is kept for the ends of running jobs."},
+    jarvis_setting{
+        "capacity", JARVIS_SETTING_SIZE, 0, "0", nullptr,
+        "Groups and blobs together may have so many bytes; 0: no limit. It makes a full disk that a test can fill."},
+    jarvis_setting{"reserve", JARVIS_SETTING_SIZE, 0, "0", nullptr,
+                   "So much of the capacity is kept for the ends of running jobs."},
 };
 
 struct StoredBlob {
@@ -85,7 +87,8 @@ bool matches(const jarvis_history_filter& filter, const jarvis_history_row& row)
     const std::span uids(filter.uids, filter.uid_count);
     return (filter.state_mask == 0 || ((filter.state_mask >> row.state) & 1) != 0) &&
            (filter.since_us == 0 || row.end_us == 0 || row.end_us >= filter.since_us) &&
-           (filter.until_us == 0 || row.submit_us < filter.until_us) && (uids.empty() || std::ranges::find(uids, row.uid) != uids.end());
+           (filter.until_us == 0 || row.submit_us < filter.until_us) &&
+           (uids.empty() || std::ranges::find(uids, row.uid) != uids.end());
 }
 
 class MemoryStorage {
@@ -115,7 +118,9 @@ class MemoryStorage {
     // Everything that can be wrong is found before anything is changed.
     void check(const Groups& groups) const
     {
-        const auto refused = [](jarvis_code code, const std::string& text) { return AppendFailure(JARVIS_APPEND_REFUSED, code, text); };
+        const auto refused = [](jarvis_code code, const std::string& text) {
+            return AppendFailure(JARVIS_APPEND_REFUSED, code, text);
+        };
         if (read_only_)
             throw refused(JARVIS_DENIED, "memory storage: was opened for reading alone");
         std::uint64_t expected = store_->last() == 0 ? groups[0].sequence() : store_->last() + 1;
@@ -124,20 +129,22 @@ class MemoryStorage {
         for (std::uint32_t i = 0; i < groups.size(); ++i, ++expected) {
             const Group group = groups[i];
             if (group.sequence() != expected || expected == 0)
-                throw refused(JARVIS_INVALID, "memory storage: group " + std::to_string(group.sequence()) + " cannot follow group " +
-                                                  std::to_string(expected - 1));
+                throw refused(JARVIS_INVALID, "memory storage: group " + std::to_string(group.sequence()) +
+                                                  " cannot follow group " + std::to_string(expected - 1));
             may_use_reserve = may_use_reserve && group.use_reserve();
             for (const jarvis_blob& blob : group.blobs()) {
                 const Hash hash = std::to_array(blob.hash);
                 if (blob.data)
                     named.push_back(hash);
                 else if (!store_->blobs.contains(hash) && std::ranges::find(named, hash) == named.end())
-                    throw refused(JARVIS_NOT_FOUND, "memory storage: group " + std::to_string(group.sequence()) + " names a blob that is not stored");
+                    throw refused(JARVIS_NOT_FOUND, "memory storage: group " + std::to_string(group.sequence()) +
+                                                        " names a blob that is not stored");
             }
         }
         const std::uint64_t more = size(groups);
         if (!may_use_reserve && is_short(more))
-            throw refused(JARVIS_UNAVAILABLE, "memory storage: what is left of its capacity is for the ends of running jobs");
+            throw refused(JARVIS_UNAVAILABLE,
+                          "memory storage: what is left of its capacity is for the ends of running jobs");
         if (capacity_ > 0 && store_->bytes + more > capacity_)
             throw refused(JARVIS_UNAVAILABLE, "memory storage: is full");
     }
@@ -160,7 +167,8 @@ public:
         if (read_only_ && !store_->used)
             throw Failure(JARVIS_NOT_FOUND, "memory storage: nothing was stored under " + std::string(folder));
         if (!read_only_ && std::exchange(store_->has_writer, true))
-            throw Failure(JARVIS_UNAVAILABLE, "memory storage: " + std::string(folder) + " is in use by another controller");
+            throw Failure(JARVIS_UNAVAILABLE,
+                          "memory storage: " + std::string(folder) + " is in use by another controller");
         store_->used = true;
     }
     ~MemoryStorage()
@@ -206,8 +214,9 @@ public:
         const std::lock_guard lock(store_->mutex);
         from = std::max<std::uint64_t>(from, 1);
         if (from <= store_->trimmed_through)
-            throw Failure(JARVIS_NOT_FOUND, "memory storage: the journal begins with group " + std::to_string(store_->trimmed_through + 1) +
-                                                ", group " + std::to_string(from) + " is gone");
+            throw Failure(JARVIS_NOT_FOUND, "memory storage: the journal begins with group " +
+                                                std::to_string(store_->trimmed_through + 1) + ", group " +
+                                                std::to_string(from) + " is gone");
         for (auto group = store_->groups.lower_bound(from); group != store_->groups.end(); ++group)
             if (!sink(group->first, group->second.data(), group->second.size()))
                 return;
@@ -249,7 +258,8 @@ public:
         check_writable();
         const std::lock_guard lock(store_->mutex);
         return std::erase_if(store_->blobs, [&](const auto& entry) {
-            const bool unused = entry.second.last_sequence <= through && !std::ranges::binary_search(referenced, entry.first);
+            const bool unused =
+                entry.second.last_sequence <= through && !std::ranges::binary_search(referenced, entry.first);
             if (unused)
                 store_->bytes -= entry.second.data.size();
             return unused;
@@ -331,4 +341,6 @@ public:
 
 } // namespace
 
-JARVIS_STORAGE_PLUGIN(MemoryStorage, (jarvis_plugin::About{"memory", JARVIS_VERSION, "everything in memory, forgotten with the process: for tests", settings}))
+JARVIS_STORAGE_PLUGIN(MemoryStorage,
+                      (jarvis_plugin::About{"memory", JARVIS_VERSION,
+                                            "everything in memory, forgotten with the process: for tests", settings}))

@@ -38,8 +38,8 @@ std::uint32_t crc32c(std::uint32_t crc, std::string_view bytes)
     for (; left >= 8; left -= 8, at += 8) {
         // Put together byte by byte: the same on machines of either byte order.
         const std::uint32_t low = crc ^ (at[0] | at[1] << 8 | at[2] << 16 | static_cast<std::uint32_t>(at[3]) << 24);
-        crc = tables[7][low & 0xff] ^ tables[6][(low >> 8) & 0xff] ^ tables[5][(low >> 16) & 0xff] ^ tables[4][low >> 24] ^
-              tables[3][at[4]] ^ tables[2][at[5]] ^ tables[1][at[6]] ^ tables[0][at[7]];
+        crc = tables[7][low & 0xff] ^ tables[6][(low >> 8) & 0xff] ^ tables[5][(low >> 16) & 0xff] ^
+              tables[4][low >> 24] ^ tables[3][at[4]] ^ tables[2][at[5]] ^ tables[1][at[6]] ^ tables[0][at[7]];
     }
     for (; left > 0; --left, ++at)
         crc = (crc >> 8) ^ tables[0][(crc ^ *at) & 0xff];

@@ -1,4 +1,5 @@
-// CRC-32C (Castagnoli), which finds what a disk or a file system has changed behind our back. SQLite has no checksum of its own for data at rest.
+// CRC-32C (Castagnoli), which finds what a disk or a file system has changed behind our back. SQLite has no checksum of
+// its own for data at rest.
 #pragma once
 
 #include <cstdint>

@@ -19,9 +19,12 @@ jarvis_code failure_code(int sqlite_code)
 {
     switch (sqlite_code & 0xff) {
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return JARVIS_CORRUPT;
-    case SQLITE_TOOBIG: return JARVIS_INVALID;
-    default: return JARVIS_UNAVAILABLE;
+    case SQLITE_NOTADB:
+        return JARVIS_CORRUPT;
+    case SQLITE_TOOBIG:
+        return JARVIS_INVALID;
+    default:
+        return JARVIS_UNAVAILABLE;
     }
 }
 
@@ -29,7 +32,8 @@ void make_private_file(const std::string& path)
 {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        throw jarvis_plugin::Failure(JARVIS_UNAVAILABLE, path + ": cannot be made: " + std::generic_category().message(errno));
+        throw jarvis_plugin::Failure(JARVIS_UNAVAILABLE,
+                                     path + ": cannot be made: " + std::generic_category().message(errno));
     ::close(fd);
 }
 
@@ -55,23 +59,23 @@ void check_format(Connection& connection, int known)
         throw jarvis_plugin::Failure(JARVIS_CORRUPT, connection.name() + ": is a database, but none of Jarvis");
     const auto version = connection.query_integer("PRAGMA user_version");
     if (version > known)
-        throw jarvis_plugin::Failure(JARVIS_INVALID, connection.name() + ": has format " + std::to_string(version) +
-                                                         ", this storage plugin (sqlite " JARVIS_VERSION ") knows formats up to " +
-                                                         std::to_string(known) + ": start the newer Jarvis that wrote it");
+        throw jarvis_plugin::Failure(JARVIS_INVALID,
+                                     connection.name() + ": has format " + std::to_string(version) +
+                                         ", this storage plugin (sqlite " JARVIS_VERSION ") knows formats up to " +
+                                         std::to_string(known) + ": start the newer Jarvis that wrote it");
 }
 
 } // namespace
 
 DatabaseError::DatabaseError(int sqlite_code, const std::string& message)
     : Failure(failure_code(sqlite_code), message), sqlite_code_(sqlite_code)
-{
-}
+{}
 
 Statement::Statement(Connection& connection, std::string_view sql) : connection_(&connection)
 {
     sqlite3_stmt* statement = nullptr;
-    const int code = sqlite3_prepare_v3(connection.handle(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
-                                        &statement, nullptr);
+    const int code = sqlite3_prepare_v3(connection.handle(), sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
     statement_.reset(statement);
     if (code != SQLITE_OK)
         connection.fail(code, "prepare a query");
@@ -81,7 +85,8 @@ void Statement::bind_one(int index, std::string_view bytes)
 {
     // A null pointer would bind NULL.
     const char* data = bytes.data() ? bytes.data() : "";
-    if (const int code = sqlite3_bind_blob64(statement_.get(), index, data, bytes.size(), SQLITE_STATIC); code != SQLITE_OK)
+    if (const int code = sqlite3_bind_blob64(statement_.get(), index, data, bytes.size(), SQLITE_STATIC);
+        code != SQLITE_OK)
         connection_->fail(code, "take the value");
 }
 
@@ -111,8 +116,8 @@ Connection::Connection(const std::string& path, Access access, const std::string
     : name_(std::filesystem::path(path).filename())
 {
     // NOMUTEX: each connection has one user at a time.
-    const int flags = (access == Access::read_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX |
-                      SQLITE_OPEN_EXRESCODE | (path.starts_with("file:") ? SQLITE_OPEN_URI : 0);
+    const int flags = (access == Access::read_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+                      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (path.starts_with("file:") ? SQLITE_OPEN_URI : 0);
     sqlite3* handle = nullptr;
     const int code = sqlite3_open_v2(path.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());
     handle_.reset(handle);
@@ -182,7 +187,8 @@ std::unique_ptr<Connection> open_writer(const std::string& path, const std::stri
 
 void settle(Connection& connection)
 {
-    const int code = sqlite3_wal_checkpoint_v2(connection.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    const int code =
+        sqlite3_wal_checkpoint_v2(connection.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
     if (code != SQLITE_OK)
         connection.fail(code, "move its log into the database");
 }
@@ -212,7 +218,8 @@ Readers::Lease Readers::take()
         // A database at rest in a folder that we cannot write to: there is no log, and nobody can begin one here.
         if (::access((path_ + "-wal").c_str(), F_OK) == 0 || ::access(path_.c_str(), F_OK) != 0)
             throw;
-        connection = std::make_unique<Connection>("file:" + escape_uri(path_) + "?immutable=1", Access::read_only, vfs_);
+        connection =
+            std::make_unique<Connection>("file:" + escape_uri(path_) + "?immutable=1", Access::read_only, vfs_);
         check_format(*connection, version_);
     }
     return Lease(*this, std::move(connection));

@@ -123,8 +123,9 @@ struct Format {
 };
 // Makes the file readable by its owner alone: scripts and environments are private.
 std::unique_ptr<Connection> open_writer(const std::string& path, const std::string& vfs, const Format& format);
-// Everything in the write-ahead log goes to the database file and is synced. After a failed fsync the log's pages may look
-// clean to the kernel without being on the disk; written anew to the database file they are durable when this returns.
+// Everything in the write-ahead log goes to the database file and is synced. After a failed fsync the log's pages may
+// look clean to the kernel without being on the disk; written anew to the database file they are durable when this
+// returns.
 void settle(Connection& connection);
 
 // Connections for readers, so that a long read keeps nobody waiting.
@@ -141,7 +142,9 @@ public:
         std::unique_ptr<Connection> connection_;
 
     public:
-        Lease(Readers& readers, std::unique_ptr<Connection> connection) : readers_(readers), connection_(std::move(connection)) {}
+        Lease(Readers& readers, std::unique_ptr<Connection> connection)
+            : readers_(readers), connection_(std::move(connection))
+        {}
         Lease(const Lease&) = delete;
         ~Lease();
         Connection& operator*() const noexcept { return *connection_; }
@@ -149,8 +152,7 @@ public:
     };
     Readers(std::string path, std::string vfs, const Format& format)
         : path_(std::move(path)), vfs_(std::move(vfs)), version_(format.version)
-    {
-    }
+    {}
     Lease take();
 };
 

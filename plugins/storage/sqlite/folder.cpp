@@ -25,10 +25,11 @@ struct FileSystem {
 };
 // statfs(2), "Filesystem magic", and the kernel's magic.h.
 constexpr std::array network_file_systems{
-    FileSystem{0x6969, "NFS"},         FileSystem{0x517b, "SMB"},        FileSystem{0xfe534d42, "SMB"},     FileSystem{0xff534d42, "CIFS"},
-    FileSystem{0x0bd00bd0, "Lustre"},  FileSystem{0x00c36400, "Ceph"},   FileSystem{0x47504653, "GPFS"},    FileSystem{0x19830326, "BeeGFS"},
-    FileSystem{0x5346414f, "AFS"},     FileSystem{0x6b414653, "AFS"},    FileSystem{0x73757245, "Coda"},    FileSystem{0x564c, "NCP"},
-    FileSystem{0x01161970, "GFS2"},    FileSystem{0x7461636f, "OCFS2"},  FileSystem{0x01021997, "9P"},
+    FileSystem{0x6969, "NFS"},      FileSystem{0x517b, "SMB"},        FileSystem{0xfe534d42, "SMB"},
+    FileSystem{0xff534d42, "CIFS"}, FileSystem{0x0bd00bd0, "Lustre"}, FileSystem{0x00c36400, "Ceph"},
+    FileSystem{0x47504653, "GPFS"}, FileSystem{0x19830326, "BeeGFS"}, FileSystem{0x5346414f, "AFS"},
+    FileSystem{0x6b414653, "AFS"},  FileSystem{0x73757245, "Coda"},   FileSystem{0x564c, "NCP"},
+    FileSystem{0x01161970, "GFS2"}, FileSystem{0x7461636f, "OCFS2"},  FileSystem{0x01021997, "9P"},
 };
 
 // An append is written to the log first and to the database later; and both have pages around the data.
@@ -48,7 +49,8 @@ FileDescriptor::~FileDescriptor()
 void fail_errno(const std::string& what)
 {
     const int cause = errno;
-    throw Failure(cause == ENOENT ? JARVIS_NOT_FOUND : JARVIS_UNAVAILABLE, what + ": " + std::generic_category().message(cause));
+    throw Failure(cause == ENOENT ? JARVIS_NOT_FOUND : JARVIS_UNAVAILABLE,
+                  what + ": " + std::generic_category().message(cause));
 }
 
 void check_file_system(const std::string& folder)
@@ -59,8 +61,9 @@ void check_file_system(const std::string& folder)
     const auto magic = static_cast<std::uint32_t>(facts.f_type);
     const auto* found = std::ranges::find(network_file_systems, magic, &FileSystem::magic);
     if (found != network_file_systems.end())
-        throw Failure(JARVIS_INVALID, "state folder " + folder + ": lies on " + found->name +
-                                          ", where neither locks nor fsync can be trusted; choose a folder on a local disk");
+        throw Failure(JARVIS_INVALID,
+                      "state folder " + folder + ": lies on " + found->name +
+                          ", where neither locks nor fsync can be trusted; choose a folder on a local disk");
 }
 
 FileDescriptor lock_folder(const std::string& folder)
@@ -87,7 +90,8 @@ std::string readable_size(std::uint64_t bytes)
     return text;
 }
 
-// Below a quarter of the reserve (at least 1 MiB) it is time to turn submits away: what is under way still gets through.
+// Below a quarter of the reserve (at least 1 MiB) it is time to turn submits away: what is under way still gets
+// through.
 Space::Space(std::string folder, std::uint64_t reserve)
     : folder_(std::move(folder)), wanted_(reserve), low_water_(std::max<std::uint64_t>(reserve / 4, 1 << 20))
 {

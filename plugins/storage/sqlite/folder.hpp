@@ -39,9 +39,9 @@ std::string readable_size(std::uint64_t bytes);
 // The space on the folder's disk, and a file there that holds some of it back. One thread at a time.
 class Space {
     std::string folder_;
-    std::uint64_t wanted_;       // size of the whole reserve
-    std::uint64_t low_water_;    // less than this is left for submits: `reserve`
-    std::uint64_t held_ = 0;     // what the file holds back now
+    std::uint64_t wanted_;    // size of the whole reserve
+    std::uint64_t low_water_; // less than this is left for submits: `reserve`
+    std::uint64_t held_ = 0;  // what the file holds back now
     FileDescriptor file_;
 
     std::uint64_t free_bytes() const;

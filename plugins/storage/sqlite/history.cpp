@@ -10,8 +10,8 @@ using jarvis_plugin::Failure;
 
 namespace {
 
-// "Not yet" is stored as the end of time, so that one index range finds what had not ended at some instant. The two other
-// indexes hold all that a filter looks at: the rows themselves are fetched only when they match.
+// "Not yet" is stored as the end of time, so that one index range finds what had not ended at some instant. The two
+// other indexes hold all that a filter looks at: the rows themselves are fetched only when they match.
 constexpr Format format{1, R"(
     CREATE TABLE jobs (id INTEGER PRIMARY KEY, job INTEGER NOT NULL, array_index INTEGER NOT NULL, incarnation INTEGER NOT NULL,
         sequence INTEGER NOT NULL, uid INTEGER NOT NULL, state INTEGER NOT NULL, submit_us INTEGER NOT NULL, start_us INTEGER NOT NULL,
@@ -54,8 +54,7 @@ class Output {
 public:
     Output(const jarvis_history_filter& filter, const jarvis_plugin::RowSink& sink)
         : sink_(sink), left_(filter.limit > 0 ? filter.limit : std::numeric_limits<std::uint64_t>::max())
-    {
-    }
+    {}
     // False: no more.
     bool put(const Statement::Run& from)
     {
@@ -92,14 +91,15 @@ struct Conditions {
 
 void query_jobs(Connection& reader, const Conditions& wanted, Output& output)
 {
-    Statement select = reader.prepare("SELECT " ROW_COLUMNS " FROM jobs INDEXED BY jobs_key WHERE" FILTER
-                                      "AND job = ?4 AND (array_index, incarnation) > (?5, ?6) ORDER BY array_index, incarnation");
+    Statement select =
+        reader.prepare("SELECT " ROW_COLUMNS " FROM jobs INDEXED BY jobs_key WHERE" FILTER
+                       "AND job = ?4 AND (array_index, incarnation) > (?5, ?6) ORDER BY array_index, incarnation");
     const auto& [after_job, after_index, after_incarnation] = wanted.after;
     for (auto job = std::ranges::lower_bound(wanted.jobs, after_job); job != wanted.jobs.end(); ++job) {
         const bool first = *job == after_job;
         // -1 is before every index.
-        auto row = select.run(wanted.since, wanted.until, wanted.state_mask, *job, first ? std::int64_t{after_index} : -1,
-                              first ? std::int64_t{after_incarnation} : -1);
+        auto row = select.run(wanted.since, wanted.until, wanted.state_mask, *job,
+                              first ? std::int64_t{after_index} : -1, first ? std::int64_t{after_incarnation} : -1);
         while (row.step())
             if (wanted.wants_uid(row.integer(4)) && !output.put(row))
                 return;
@@ -109,8 +109,9 @@ void query_jobs(Connection& reader, const Conditions& wanted, Output& output)
 // Without a condition that an index serves: the whole table in the order of its key.
 void query_all(Connection& reader, const Conditions& wanted, Output& output)
 {
-    Statement select = reader.prepare("SELECT " ROW_COLUMNS " FROM jobs INDEXED BY jobs_key WHERE" FILTER
-                                      "AND (job, array_index, incarnation) > (?4, ?5, ?6) ORDER BY job, array_index, incarnation");
+    Statement select =
+        reader.prepare("SELECT " ROW_COLUMNS " FROM jobs INDEXED BY jobs_key WHERE" FILTER
+                       "AND (job, array_index, incarnation) > (?4, ?5, ?6) ORDER BY job, array_index, incarnation");
     const auto& [job, index, incarnation] = wanted.after;
     auto row = select.run(wanted.since, wanted.until, wanted.state_mask, job, index, incarnation);
     while (row.step())
@@ -126,7 +127,8 @@ struct Found {
 void collect(Statement::Run row, const Conditions& wanted, std::vector<Found>& found)
 {
     while (row.step()) {
-        const Key key{row.number(0), static_cast<std::uint32_t>(row.integer(1)), static_cast<std::uint32_t>(row.integer(2))};
+        const Key key{row.number(0), static_cast<std::uint32_t>(row.integer(1)),
+                      static_cast<std::uint32_t>(row.integer(2))};
         if (key > wanted.after)
             found.push_back({key, row.integer(3)});
     }
@@ -137,10 +139,12 @@ void query_indexed(Connection& reader, const Conditions& wanted, Output& output)
 {
     std::vector<Found> found;
     if (wanted.uids.empty()) {
-        Statement select = reader.prepare("SELECT job, array_index, incarnation, id FROM jobs INDEXED BY jobs_end WHERE" FILTER);
+        Statement select =
+            reader.prepare("SELECT job, array_index, incarnation, id FROM jobs INDEXED BY jobs_end WHERE" FILTER);
         collect(select.run(wanted.since, wanted.until, wanted.state_mask), wanted, found);
     } else {
-        Statement select = reader.prepare("SELECT job, array_index, incarnation, id FROM jobs INDEXED BY jobs_user WHERE" FILTER "AND uid = ?4");
+        Statement select = reader.prepare(
+            "SELECT job, array_index, incarnation, id FROM jobs INDEXED BY jobs_user WHERE" FILTER "AND uid = ?4");
         for (const std::uint32_t uid : wanted.uids)
             collect(select.run(wanted.since, wanted.until, wanted.state_mask, uid), wanted, found);
     }
@@ -163,11 +167,12 @@ History::History(const std::string& folder, const std::string& vfs, bool read_on
     Writer w;
     w.connection = open_writer(path_, vfs, format);
     settle(*w.connection);
-    w.replace = w.connection->prepare("INSERT INTO jobs (" ROW_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-                                      "ON CONFLICT (job, array_index, incarnation) DO UPDATE SET sequence = excluded.sequence, "
-                                      "uid = excluded.uid, state = excluded.state, submit_us = excluded.submit_us, "
-                                      "start_us = excluded.start_us, end_us = excluded.end_us, user = excluded.user, "
-                                      "record = excluded.record");
+    w.replace =
+        w.connection->prepare("INSERT INTO jobs (" ROW_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                              "ON CONFLICT (job, array_index, incarnation) DO UPDATE SET sequence = excluded.sequence, "
+                              "uid = excluded.uid, state = excluded.state, submit_us = excluded.submit_us, "
+                              "start_us = excluded.start_us, end_us = excluded.end_us, user = excluded.user, "
+                              "record = excluded.record");
     w.set_last = w.connection->prepare("UPDATE meta SET last_sequence = ?");
     w.last = static_cast<std::uint64_t>(w.connection->query_integer("SELECT last_sequence FROM meta"));
     writer_.emplace(std::move(w));
@@ -188,8 +193,9 @@ void History::apply(std::uint64_t through, const jarvis_plugin::Array<jarvis_his
         if (row.sequence > through)
             throw Failure(JARVIS_INVALID, "history: a row of group " + std::to_string(row.sequence) +
                                               " cannot come with the groups up to " + std::to_string(through));
-        w.replace.execute(row.job, row.array_index, row.incarnation, row.sequence, row.uid, row.state, row.submit_us, row.start_us,
-                          row.end_us == 0 ? never : row.end_us, jarvis_plugin::view(row.user), jarvis_plugin::view(row.record));
+        w.replace.execute(row.job, row.array_index, row.incarnation, row.sequence, row.uid, row.state, row.submit_us,
+                          row.start_us, row.end_us == 0 ? never : row.end_us, jarvis_plugin::view(row.user),
+                          jarvis_plugin::view(row.record));
     }
     w.set_last.execute(through);
     transaction.commit();

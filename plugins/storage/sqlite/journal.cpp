@@ -37,8 +37,8 @@ std::string_view as_bytes(const Hash& hash)
 
 std::uint64_t read_last(Connection& connection)
 {
-    return static_cast<std::uint64_t>(
-        connection.query_integer("SELECT max(trimmed_through, coalesce((SELECT max(sequence) FROM groups), 0)) FROM meta"));
+    return static_cast<std::uint64_t>(connection.query_integer(
+        "SELECT max(trimmed_through, coalesce((SELECT max(sequence) FROM groups), 0)) FROM meta"));
 }
 
 std::uint64_t total_size(const Groups& groups)
@@ -136,7 +136,9 @@ void Journal::check_space()
 // Everything that is refused before SQLite is asked.
 void Journal::admit(const Groups& groups)
 {
-    const auto refused = [](jarvis_code code, const std::string& text) { return AppendFailure(JARVIS_APPEND_REFUSED, code, text); };
+    const auto refused = [](jarvis_code code, const std::string& text) {
+        return AppendFailure(JARVIS_APPEND_REFUSED, code, text);
+    };
     if (!writer_)
         throw refused(JARVIS_DENIED, "state folder " + folder_ + ": was opened for reading alone");
     const Trouble now = trouble();
@@ -181,7 +183,8 @@ void Journal::insert_blob(const jarvis_blob& blob, std::uint64_t sequence)
         throw AppendFailure(JARVIS_APPEND_REFUSED, JARVIS_NOT_FOUND,
                             "journal: group " + std::to_string(sequence) + " names a blob that is not stored");
     w.insert_blob.execute(hash, sequence);
-    w.insert_blob_data.execute(sqlite3_last_insert_rowid(w.connection->handle()), jarvis_plugin::view(blob.data, blob.size));
+    w.insert_blob_data.execute(sqlite3_last_insert_rowid(w.connection->handle()),
+                               jarvis_plugin::view(blob.data, blob.size));
 }
 
 void Journal::insert(const Groups& groups)
@@ -245,7 +248,8 @@ void Journal::read(std::uint64_t from, const jarvis_plugin::GroupSink& sink)
     if (expected <= trimmed)
         throw Failure(JARVIS_NOT_FOUND, "journal: begins with group " + std::to_string(trimmed + 1) + ", group " +
                                             std::to_string(expected) + " is gone");
-    Statement select = reader->prepare("SELECT sequence, checksum, data FROM groups WHERE sequence >= ? ORDER BY sequence");
+    Statement select =
+        reader->prepare("SELECT sequence, checksum, data FROM groups WHERE sequence >= ? ORDER BY sequence");
     auto row = select.run(expected);
     for (; row.step(); ++expected) {
         const std::uint64_t sequence = row.number(0);
@@ -253,7 +257,8 @@ void Journal::read(std::uint64_t from, const jarvis_plugin::GroupSink& sink)
             throw Failure(JARVIS_CORRUPT, "journal.db: group " + std::to_string(expected) + " is missing");
         const std::string_view data = row.bytes(2);
         if (group_checksum(sequence, data) != row.number(1))
-            throw Failure(JARVIS_CORRUPT, "journal.db: group " + std::to_string(sequence) + " does not have its checksum");
+            throw Failure(JARVIS_CORRUPT,
+                          "journal.db: group " + std::to_string(sequence) + " does not have its checksum");
         if (!sink(sequence, data.data(), data.size()))
             return;
     }
@@ -272,7 +277,8 @@ void Journal::trim(std::uint64_t before)
     for (bool more = true; more;) {
         const std::lock_guard lock(mutex_);
         Writer& w = writer();
-        const auto trimmed = static_cast<std::uint64_t>(w.connection->query_integer("SELECT trimmed_through FROM meta"));
+        const auto trimmed =
+            static_cast<std::uint64_t>(w.connection->query_integer("SELECT trimmed_through FROM meta"));
         const std::uint64_t end = before == 0 ? 0 : std::min(before - 1, w.last);
         if (end <= trimmed)
             return;
@@ -291,7 +297,8 @@ void Journal::probe()
     Writer& w = writer();
     const Trouble before = trouble();
     if (before.reopen)
-        throw Failure(JARVIS_UNAVAILABLE, before.text + "; the storage has to be opened again to learn what was stored");
+        throw Failure(JARVIS_UNAVAILABLE,
+                      before.text + "; the storage has to be opened again to learn what was stored");
     try {
         // In a shortage writing works, and every page counts.
         if (before.condition != JARVIS_STORAGE_RESERVE) {
@@ -317,7 +324,8 @@ void Journal::blob_get(const Hash& hash, const jarvis_plugin::PieceSink& sink)
     sink(data.data(), data.size());
 }
 
-std::uint64_t Journal::sweep_slice(std::span<const Hash> referenced, std::uint64_t through, std::int64_t& position, bool& done)
+std::uint64_t Journal::sweep_slice(std::span<const Hash> referenced, std::uint64_t through, std::int64_t& position,
+                                   bool& done)
 {
     const std::lock_guard lock(mutex_);
     Writer& w = writer();

@@ -55,7 +55,8 @@ class Journal {
     void commit(Transaction& transaction);
     [[noreturn]] void refuse(const DatabaseError& error);
     void check_space();
-    std::uint64_t sweep_slice(std::span<const jarvis_plugin::Hash> referenced, std::uint64_t through, std::int64_t& position, bool& done);
+    std::uint64_t sweep_slice(std::span<const jarvis_plugin::Hash> referenced, std::uint64_t through,
+                              std::int64_t& position, bool& done);
 
 public:
     Journal(const std::string& folder, const std::string& vfs, bool read_only, std::uint64_t reserve);

@@ -24,8 +24,8 @@ namespace {
 // A file is this header, the bytes, and the trailer. Numbers are little-endian.
 constexpr std::string_view magic = "JRVSSNAP";
 constexpr std::uint32_t version = 1;
-constexpr std::size_t header_size = 8 + 4 + 4 + 8;  // magic, version, 0, sequence
-constexpr std::size_t trailer_size = 8 + 4 + 4;     // size of the bytes, their CRC-32C, 0
+constexpr std::size_t header_size = 8 + 4 + 4 + 8; // magic, version, 0, sequence
+constexpr std::size_t trailer_size = 8 + 4 + 4;    // size of the bytes, their CRC-32C, 0
 constexpr std::string_view suffix = ".snapshot";
 constexpr std::string_view temporary_suffix = ".tmp";
 
@@ -94,7 +94,10 @@ class Reader {
     FileDescriptor file_;
     std::uint64_t size_ = 0;
 
-    [[noreturn]] void corrupt(const std::string& what) const { throw Failure(JARVIS_CORRUPT, "snapshot " + path_ + ": " + what); }
+    [[noreturn]] void corrupt(const std::string& what) const
+    {
+        throw Failure(JARVIS_CORRUPT, "snapshot " + path_ + ": " + what);
+    }
     std::string_view fill(std::string& buffer, std::size_t size)
     {
         for (std::size_t done = 0; done < size;) {
@@ -207,7 +210,8 @@ void SnapshotWriter::commit()
     sync_folder(folder_);
 }
 
-Snapshots::Snapshots(const std::string& state_folder, bool read_only) : folder_(state_folder + "/snapshots"), read_only_(read_only)
+Snapshots::Snapshots(const std::string& state_folder, bool read_only)
+    : folder_(state_folder + "/snapshots"), read_only_(read_only)
 {
     if (read_only)
         return;

@@ -18,9 +18,11 @@ using jarvis_plugin::Hash;
 using jarvis_plugin::Settings;
 
 constexpr std::array settings{
-    jarvis_setting{"reserve", JARVIS_SETTING_SIZE, 0, "16M", nullptr,
-                   "Disk space that is kept back for the ends of running jobs, so that they can be recorded when the disk is full. Submits are "
-                   "refused as soon as the disk has less space left, beside this, than a quarter of it (at least 1 MiB)."},
+    jarvis_setting{
+        "reserve", JARVIS_SETTING_SIZE, 0, "16M", nullptr,
+        "Disk space that is kept back for the ends of running jobs, so that they can be recorded when the disk is "
+        "full. Submits are "
+        "refused as soon as the disk has less space left, beside this, than a quarter of it (at least 1 MiB)."},
     jarvis_setting{"vfs", JARVIS_SETTING_STRING, 0, "", nullptr,
                    "Name of the SQLite VFS through which the databases are read and written. Empty: SQLite's own."},
     jarvis_setting{"vfs_module", JARVIS_SETTING_STRING, 0, "", nullptr,
@@ -39,7 +41,8 @@ class SqliteStorage {
     {
         if (read_only) {
             if (!std::filesystem::exists(folder + "/journal.db"))
-                throw Failure(JARVIS_NOT_FOUND, "state folder " + folder + ": has no journal.db, no controller has been here");
+                throw Failure(JARVIS_NOT_FOUND,
+                              "state folder " + folder + ": has no journal.db, no controller has been here");
             return FileDescriptor();
         }
         check_file_system(folder);
@@ -55,8 +58,10 @@ public:
             load_vfs_module(module);
         const std::string vfs(values.string("vfs"));
         if (!vfs.empty() && !sqlite3_vfs_find(vfs.c_str()))
-            throw Failure(JARVIS_INVALID, "vfs: SQLite has none of the name \"" + vfs + "\"; does vfs_module register it?");
-        journal_ = std::make_unique<Journal>(folder_, vfs, read_only_, static_cast<std::uint64_t>(std::max<std::int64_t>(0, values.size("reserve"))));
+            throw Failure(JARVIS_INVALID,
+                          "vfs: SQLite has none of the name \"" + vfs + "\"; does vfs_module register it?");
+        journal_ = std::make_unique<Journal>(
+            folder_, vfs, read_only_, static_cast<std::uint64_t>(std::max<std::int64_t>(0, values.size("reserve"))));
         history_ = std::make_unique<History>(folder_, vfs, read_only_);
     }
 
@@ -67,22 +72,32 @@ public:
     void trim(std::uint64_t before) { journal_->trim(before); }
     void probe() { journal_->probe(); }
     void blob_get(const Hash& hash, const jarvis_plugin::PieceSink& sink) { journal_->blob_get(hash, sink); }
-    std::uint64_t sweep(std::span<const Hash> referenced, std::uint64_t through) { return journal_->sweep(referenced, through); }
+    std::uint64_t sweep(std::span<const Hash> referenced, std::uint64_t through)
+    {
+        return journal_->sweep(referenced, through);
+    }
 
     std::unique_ptr<SnapshotWriter> snapshot_begin(std::uint64_t sequence) { return snapshots_.begin(sequence); }
     void snapshot_list(const jarvis_plugin::SnapshotSink& sink) { snapshots_.list(sink); }
-    void snapshot_read(std::uint64_t sequence, const jarvis_plugin::PieceSink& sink) { snapshots_.read(sequence, sink); }
+    void snapshot_read(std::uint64_t sequence, const jarvis_plugin::PieceSink& sink)
+    {
+        snapshots_.read(sequence, sink);
+    }
     void snapshot_remove(std::uint64_t before) { snapshots_.remove(before); }
 
     void history_apply(std::uint64_t through, const jarvis_plugin::Array<jarvis_history_row>& rows)
     {
         // The history can catch up later from the journal; in a shortage the space is the journal's.
         if (!journal_->has_space())
-            throw Failure(JARVIS_UNAVAILABLE, "history: waits until the journal is well again: " + journal_->status().text);
+            throw Failure(JARVIS_UNAVAILABLE,
+                          "history: waits until the journal is well again: " + journal_->status().text);
         history_->apply(through, rows);
     }
     std::uint64_t history_last_sequence() { return history_->last_sequence(); }
-    void history_query(const jarvis_history_filter& filter, const jarvis_plugin::RowSink& sink) { history_->query(filter, sink); }
+    void history_query(const jarvis_history_filter& filter, const jarvis_plugin::RowSink& sink)
+    {
+        history_->query(filter, sink);
+    }
 };
 
 } // namespace
@@ -90,5 +105,6 @@ public:
 } // namespace sqlite_storage
 
 JARVIS_STORAGE_PLUGIN(sqlite_storage::SqliteStorage,
-                      (jarvis_plugin::About{"sqlite", JARVIS_VERSION, "journal, snapshots and history in a local folder, with SQLite",
+                      (jarvis_plugin::About{"sqlite", JARVIS_VERSION,
+                                            "journal, snapshots and history in a local folder, with SQLite",
                                             sqlite_storage::settings}))

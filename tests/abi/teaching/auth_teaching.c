@@ -1,6 +1,6 @@
 /*
- * A teaching plugin: an auth plugin in plain C. Everybody who may connect is the user whose number the settings give, which is
- * all that a demonstration on one's own machine needs. Built as auth_teaching.so, it is configured so:
+ * A teaching plugin: an auth plugin in plain C. Everybody who may connect is the user whose number the settings give,
+ * which is all that a demonstration on one's own machine needs. Built as auth_teaching.so, it is configured so:
  *
  *     [controller]
  *     auth = "teaching"

@@ -1,5 +1,5 @@
-// A teaching plugin: a policy in C++. It wants every job to say what it is for, gives short jobs of its favourite user a better
-// place, and moves what runs for long to another partition. Built as policy_teaching.so.
+// A teaching plugin: a policy in C++. It wants every job to say what it is for, gives short jobs of its favourite user
+// a better place, and moves what runs for long to another partition. Built as policy_teaching.so.
 #include <jarvis/policy.hpp>
 
 #include <array>
@@ -25,8 +25,7 @@ public:
     explicit Teaching(const jarvis_plugin::Settings& values)
         : favourite_(values.string("favourite")), long_partition_(values.string("long_partition")),
           long_time_(values.duration("long_time")), want_comment_(values.boolean("want_comment"))
-    {
-    }
+    {}
 
     // Several threads at once: nothing here changes the object.
     Verdict submit(const Job& job) const
@@ -52,4 +51,5 @@ public:
 
 } // namespace
 
-JARVIS_POLICY_PLUGIN(Teaching, (jarvis_plugin::About{"teaching", "1.0", "wants a reason, favours a user, sorts long jobs out", settings}))
+JARVIS_POLICY_PLUGIN(Teaching, (jarvis_plugin::About{"teaching", "1.0",
+                                                     "wants a reason, favours a user, sorts long jobs out", settings}))

@@ -1,6 +1,6 @@
 /*
- * A teaching plugin: a runtime in plain C that knows just enough to run a program: no cgroup, no affinity, no limits, and the
- * process is the shepherd's own user's. (The plugin "native" does it all.) Built as runtime_teaching.so.
+ * A teaching plugin: a runtime in plain C that knows just enough to run a program: no cgroup, no affinity, no limits,
+ * and the process is the shepherd's own user's. (The plugin "native" does it all.) Built as runtime_teaching.so.
  */
 #include <jarvis/runtime.h>
 
@@ -41,8 +41,8 @@ static void become(const struct jarvis_launch *launch)
     execve(launch->program, (char *const *)launch->argv, (char *const *)launch->envp);
 }
 
-static int32_t start(void *state, const struct jarvis_launch *launch, struct jarvis_handle *handle, uint32_t *fault, char *error,
-                     uint32_t error_size)
+static int32_t start(void *state, const struct jarvis_launch *launch, struct jarvis_handle *handle, uint32_t *fault,
+                     char *error, uint32_t error_size)
 {
     (void)state;
     int report[2]; /* closed by the exec; else errno comes through it */
@@ -69,7 +69,8 @@ static int32_t start(void *state, const struct jarvis_launch *launch, struct jar
     return JARVIS_INVALID;
 }
 
-static int32_t wait_for_end(void *state, const struct jarvis_handle *handle, int32_t *wait_status, char *error, uint32_t error_size)
+static int32_t wait_for_end(void *state, const struct jarvis_handle *handle, int32_t *wait_status, char *error,
+                            uint32_t error_size)
 {
     (void)state;
     int status = 0;

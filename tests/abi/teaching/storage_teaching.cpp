@@ -1,5 +1,6 @@
-// A teaching plugin: the smallest storage that keeps the promises of jarvis/storage.h, in memory and with one lock. (The plugin
-// "memory" is its grown-up sister.) A real one writes to a disk; what matters is the order of things: check all, then change all.
+// A teaching plugin: the smallest storage that keeps the promises of jarvis/storage.h, in memory and with one lock.
+// (The plugin "memory" is its grown-up sister.) A real one writes to a disk; what matters is the order of things: check
+// all, then change all.
 #include <jarvis/storage.hpp>
 
 #include <algorithm>
@@ -56,10 +57,14 @@ class Teaching {
             throw Failure(JARVIS_DENIED, "opened for reading alone");
         return lock();
     }
-    [[noreturn]] static void refuse(jarvis_code code, const char* why) { throw AppendFailure(JARVIS_APPEND_REFUSED, code, why); }
+    [[noreturn]] static void refuse(jarvis_code code, const char* why)
+    {
+        throw AppendFailure(JARVIS_APPEND_REFUSED, code, why);
+    }
 
 public:
-    Teaching(const Settings&, std::string_view folder, jarvis_storage_mode mode) : s_(find(folder)), read_only_(mode == JARVIS_STORAGE_READ_ONLY)
+    Teaching(const Settings&, std::string_view folder, jarvis_storage_mode mode)
+        : s_(find(folder)), read_only_(mode == JARVIS_STORAGE_READ_ONLY)
     {
         const auto guard = lock();
         if (read_only_ && !s_.used)
@@ -106,7 +111,8 @@ public:
         const auto guard = lock();
         if (std::max<std::uint64_t>(from, 1) <= s_.trimmed)
             throw Failure(JARVIS_NOT_FOUND, "trimmed");
-        for (auto at = s_.groups.lower_bound(from); at != s_.groups.end() && sink(at->first, at->second.data(), at->second.size());)
+        for (auto at = s_.groups.lower_bound(from);
+             at != s_.groups.end() && sink(at->first, at->second.data(), at->second.size());)
             ++at;
     }
     void trim(std::uint64_t before)
@@ -132,7 +138,10 @@ public:
             return blob.second.second <= through && !std::ranges::binary_search(referenced, blob.first);
         });
     }
-    std::unique_ptr<Writer> snapshot_begin(std::uint64_t sequence) { return lock_to_write(), std::unique_ptr<Writer>(new Writer{s_, sequence, {}}); }
+    std::unique_ptr<Writer> snapshot_begin(std::uint64_t sequence)
+    {
+        return lock_to_write(), std::unique_ptr<Writer>(new Writer{s_, sequence, {}});
+    }
     void snapshot_list(const SnapshotSink& sink)
     {
         const auto guard = lock();
@@ -160,7 +169,8 @@ public:
                 throw Failure(JARVIS_INVALID, "a row of a later group");
         for (const jarvis_history_row& row : rows)
             if (through > s_.history_last && row.sequence > s_.history_last)
-                s_.rows[{row.job, row.array_index, row.incarnation}] = {row, std::string(view(row.user)), std::string(view(row.record))};
+                s_.rows[{row.job, row.array_index, row.incarnation}] = {row, std::string(view(row.user)),
+                                                                        std::string(view(row.record))};
         s_.history_last = std::max(s_.history_last, through);
     }
     std::uint64_t history_last_sequence() { return lock(), s_.history_last; }
@@ -170,7 +180,8 @@ public:
         const std::span jobs(f.jobs, f.job_count);
         const std::span uids(f.uids, f.uid_count);
         std::uint32_t count = 0;
-        for (auto at = s_.rows.upper_bound({f.after.job, f.after.array_index, f.after.incarnation}); at != s_.rows.end(); ++at) {
+        for (auto at = s_.rows.upper_bound({f.after.job, f.after.array_index, f.after.incarnation});
+             at != s_.rows.end(); ++at) {
             jarvis_history_row row = at->second.row;
             row.user = bytes(at->second.user);
             row.record = bytes(at->second.record);

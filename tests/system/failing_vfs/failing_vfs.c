@@ -1,6 +1,7 @@
 /*
- * A SQLite VFS named "failing" that lies over the default one and fails on demand, for tests of what a bad disk does to the controller.
- * It obeys the file named by the environment variable JARVIS_FAILING_VFS, which it reads before each operation. Its first line is
+ * A SQLite VFS named "failing" that lies over the default one and fails on demand, for tests of what a bad disk does to
+ * the controller. It obeys the file named by the environment variable JARVIS_FAILING_VFS, which it reads before each
+ * operation. Its first line is
  *
  *     MODE [once] [only=TEXT]
  *
@@ -8,9 +9,9 @@
  *     eio                reads, writes, syncs and opens fail with an I/O error
  *     readonly           what changes a file fails as on a file system that was mounted read-only
  *     enospc             writes fail as on a full disk
- *     unknown            the next sync of a write-ahead log reaches the disk but reports an I/O error; after that nothing more
- *                        can be written until all files are closed, as if the machine had stopped there. Whoever opens them
- *                        again finds the commit.
+ *     unknown            the next sync of a write-ahead log reaches the disk but reports an I/O error; after that nothing
+ *                        more can be written until all files are closed, as if the machine had stopped there. Whoever
+ *                        opens them again finds the commit.
  *     once               (of unknown) does it once, until the line is changed
  *     only=TEXT          concerns files with that text in their path alone, such as only=journal.db
  */
@@ -43,7 +44,8 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of the next three *
 static int open_files;
 static int stopped;   /* unknown has struck: nothing more reaches the disk */
 static int once_done; /* unknown once has struck */
-/* initial-exec: LeakSanitizer of gcc 12 crashes over the dynamic thread-local memory of modules that were loaded later. */
+/* initial-exec: LeakSanitizer of gcc 12 crashes over the dynamic thread-local memory of modules that were loaded later.
+ */
 static __thread int fake_errno __attribute__((tls_model("initial-exec")));
 
 static struct control read_control(void)
@@ -110,9 +112,12 @@ static int check_change(const char *path, int io_code)
     if (is_stopped())
         return fail_with(EIO, io_code);
     switch (mode_for(path)) {
-    case MODE_EIO: return fail_with(EIO, io_code);
-    case MODE_READONLY: return fail_with(EROFS, io_code);
-    default: return 0;
+    case MODE_EIO:
+        return fail_with(EIO, io_code);
+    case MODE_READONLY:
+        return fail_with(EROFS, io_code);
+    default:
+        return 0;
     }
 }
 
@@ -257,12 +262,14 @@ static int v_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int fl
     f->real = (sqlite3_file *)(f + 1);
     fake_errno = 0;
     switch (mode_for(path)) {
-    case MODE_EIO: return fail_with(EIO, SQLITE_CANTOPEN);
+    case MODE_EIO:
+        return fail_with(EIO, SQLITE_CANTOPEN);
     case MODE_READONLY: /* as the default VFS does on EROFS */
         if (flags & SQLITE_OPEN_READWRITE)
             flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
         break;
-    default: break;
+    default:
+        break;
     }
     const int result = real_vfs->xOpen(real_vfs, path, f->real, flags, out_flags);
     if (result != SQLITE_OK)
@@ -326,7 +333,8 @@ static sqlite3_vfs failing_vfs = {
     .xGetLastError = v_last_error,
 };
 
-__attribute__((visibility("default"))) int sqlite3_extension_init(sqlite3 *db, char **error, const sqlite3_api_routines *api)
+__attribute__((visibility("default"))) int sqlite3_extension_init(sqlite3 *db, char **error,
+                                                                  const sqlite3_api_routines *api)
 {
     (void)db;
     (void)error;

@@ -30,12 +30,14 @@ public:
     const std::string& path() const { return path_; }
 };
 
-inline std::unique_ptr<Storage> load_storage(std::string_view name, const std::vector<std::pair<std::string, std::string>>& settings = {})
+inline std::unique_ptr<Storage> load_storage(std::string_view name,
+                                             const std::vector<std::pair<std::string, std::string>>& settings = {})
 {
     config::PluginSection section{"storage", std::string(name), {"test.toml", 1, 1}, {}};
     for (const auto& [key, value] : settings)
         section.settings.push_back({key, value, {"test.toml", 2, 1}, {"test.toml", 2, 10}});
-    auto storage = Storage::load({.file = plugin_file(PLUGINS, "storage", name), .section = &section, .config_file = "test.toml"});
+    auto storage =
+        Storage::load({.file = plugin_file(PLUGINS, "storage", name), .section = &section, .config_file = "test.toml"});
     BOOST_REQUIRE_MESSAGE(storage.has_value(), storage.error().message);
     return std::move(*storage);
 }

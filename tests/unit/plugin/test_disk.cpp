@@ -91,7 +91,8 @@ BOOST_AUTO_TEST_CASE(a_history_that_fails_harms_no_journal)
 {
     BadDisk disk("history");
     disk.set("eio only=history.db");
-    const HistoryRow row{.sequence = SequenceNumber{1}, .job = JobId{1}, .incarnation = Incarnation{1}, .state = JobState::completed};
+    const HistoryRow row{
+        .sequence = SequenceNumber{1}, .job = JobId{1}, .incarnation = Incarnation{1}, .state = JobState::completed};
     BOOST_TEST(!disk.storage->apply_history(SequenceNumber{1}, std::span(&row, 1)).has_value());
     BOOST_TEST(static_cast<bool>(append(*disk.storage, 1, "one")));
     disk.set("ok");

@@ -21,7 +21,8 @@ void conforms(std::string_view kind, std::string_view name)
     const CheckListener listener{
         .begin = [](std::string_view) {},
         .passed = [&](std::string_view) { ++passed; },
-        .failed = [](std::string_view check, std::string_view why) { BOOST_ERROR(std::string(check) + ": " + std::string(why)); },
+        .failed = [](std::string_view check,
+                     std::string_view why) { BOOST_ERROR(std::string(check) + ": " + std::string(why)); },
     };
     check_plugin(kind, {.file = plugin_file(PLUGINS, kind, name)}, folder.path(), listener);
     BOOST_TEST(passed > 1);
@@ -160,10 +161,16 @@ BOOST_AUTO_TEST_CASE(sqlite_is_quick_for_many_groups_and_many_rows)
     const auto appended = Clock::now();
     std::vector<HistoryRow> rows;
     for (std::uint64_t job = 1; job <= 200000; ++job)
-        rows.push_back({.sequence = SequenceNumber{1 + job / 100}, .job = JobId{job}, .incarnation = Incarnation{1},
-                        .uid = static_cast<std::uint32_t>(job % 50), .state = JobState::completed, .user = "user",
-                        .submitted = WallTime(std::chrono::seconds(job)), .started = WallTime(std::chrono::seconds(job + 1)),
-                        .ended = WallTime(std::chrono::seconds(job + 2)), .record = data});
+        rows.push_back({.sequence = SequenceNumber{1 + job / 100},
+                        .job = JobId{job},
+                        .incarnation = Incarnation{1},
+                        .uid = static_cast<std::uint32_t>(job % 50),
+                        .state = JobState::completed,
+                        .user = "user",
+                        .submitted = WallTime(std::chrono::seconds(job)),
+                        .started = WallTime(std::chrono::seconds(job + 1)),
+                        .ended = WallTime(std::chrono::seconds(job + 2)),
+                        .record = data});
     BOOST_REQUIRE(storage->apply_history(SequenceNumber{5000}, rows).has_value());
     const auto applied = Clock::now();
     std::vector<JobId> ids;
@@ -173,8 +180,11 @@ BOOST_AUTO_TEST_CASE(sqlite_is_quick_for_many_groups_and_many_rows)
     BOOST_REQUIRE(storage->query_history({.jobs = ids}, [&](const HistoryRow&) { return ++found > 0; }).has_value());
     const auto queried = Clock::now();
     BOOST_TEST(found == 1000);
-    const auto ms = [](auto duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count(); };
-    BOOST_TEST_MESSAGE("12800 groups in 200 appends: " << ms(appended - begin) << " ms; 200000 history rows: " << ms(applied - appended)
-                                                       << " ms; 1000 of them by id: " << ms(queried - applied) << " ms");
+    const auto ms = [](auto duration) {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+    };
+    BOOST_TEST_MESSAGE("12800 groups in 200 appends: "
+                       << ms(appended - begin) << " ms; 200000 history rows: " << ms(applied - appended)
+                       << " ms; 1000 of them by id: " << ms(queried - applied) << " ms");
     BOOST_TEST(ms(queried - begin) < 60000);
 }
