@@ -16,6 +16,12 @@ constexpr std::size_t queue_bound = 64;
 constexpr std::size_t groups_per_fsync = 64;
 constexpr auto probe_interval = std::chrono::seconds(1);
 
+// What everybody is told until it is over.
+Error failing(std::string_view why)
+{
+    return {Errc::unavailable, fmt::format("the controller's storage has failed: {}; it is tried again every second", why)};
+}
+
 template <class F>
 void for_each_blob(const cluster::EventGroup& group, F f)
 {
@@ -96,8 +102,10 @@ void JournalThread::run()
         probed = now;
         // Says whether it is over; what it says is status()'s affair.
         (void)store_.use([](plugin::Storage& storage) { return storage.probe(); });
-        if (store_.status().condition == plugin::StorageCondition::failed)
+        if (auto status = store_.status(); status.condition == plugin::StorageCondition::failed) {
+            listeners_.failed(failing(status.text));
             recover();
+        }
     }
 }
 
@@ -162,14 +170,15 @@ void JournalThread::reject(std::vector<Decided> decided, const Error& error)
         listeners_.reject(std::move(item.batch.effects), error);
 }
 
+// Called when `failed` was: from then on the owner decides nothing, and says to whoever asks what is wrong now.
 void JournalThread::recover()
 {
     ++generation_;
-    listeners_.failed({Errc::unavailable, "the controller's storage has failed; it is tried again every second"});
     for (;;) {
         auto back = reopen_and_replay();
         if (back)
             break;
+        listeners_.failed(failing(back.error().message));
         daemon::log().debug("the storage is still failing: {}", back.error().message);
         const auto until = std::chrono::steady_clock::now() + probe_interval;
         while (std::chrono::steady_clock::now() < until) {
