@@ -96,6 +96,21 @@ bool remove_groups_below(const Fd& group)
     return gone;
 }
 
+// A process that is just ending (a template after its launcher) holds its group for a moment.
+bool remove_emptying(const Fd& parent, const char* name)
+{
+    constexpr int attempts = 100;
+    for (int i = 0; i < attempts; ++i) {
+        if (::unlinkat(parent.get(), name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+            return true;
+        if (errno != EBUSY)
+            return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    errno = EBUSY;
+    return false;
+}
+
 std::string_view field(std::string_view line, std::size_t number)
 {
     for (; number > 0; --number) {
@@ -263,7 +278,7 @@ Result<void> CgroupTree::remove()
         in_daemon_leaf_ = false;
     }
     for (const auto* leaf : {"jobs", "shepherds", "daemon"})
-        if (::unlinkat(root_.get(), leaf, AT_REMOVEDIR) != 0 && errno != ENOENT)
+        if (!remove_emptying(root_, leaf))
             return std::unexpected(system_error(errno, fmt::format("cannot remove cgroup {}/{}", path_, leaf)));
     if (::unlinkat(parent_.get(), name_.c_str(), AT_REMOVEDIR) != 0)
         return std::unexpected(system_error(errno, fmt::format("cannot remove cgroup {}", path_)));

@@ -121,19 +121,6 @@ void NodeDaemon::serve_cluster(const std::string& cluster)
     run_launcher();
 }
 
-// Groups of jobs that are no more, after a crash of shepherd and daemon together.
-void NodeDaemon::remove_left_cgroups()
-{
-    if (!tree_)
-        return;
-    for (const auto job : tree_->jobs()) {
-        const bool alive = std::ranges::any_of(
-            jobs_, [&](const auto& entry) { return entry.first.job == job && !entry.second.ended; });
-        if (!alive)
-            tasks_.spawn("clean cgroup", clean_cgroup(job));
-    }
-}
-
 // With no job here nothing of ours needs to stay; what a service manager keeps is its own.
 void NodeDaemon::end_launcher_and_tree()
 {

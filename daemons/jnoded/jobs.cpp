@@ -66,10 +66,12 @@ void NodeDaemon::on_list(const wire::ShepherdList& list)
     std::set<node::JobKey> shepherds;
     for (const auto& shepherd : list.shepherds())
         shepherds.insert(key_of(shepherd));
+    if (!std::exchange(swept_, true))
+        tasks_.spawn("sweep temporary folders", sweep_temporary_folders());
     if (!std::exchange(recovered_, true)) {
         recover(shepherds);
-        remove_left_cgroups();
-        return dial_controller();
+        tasks_.spawn("clean and dial", clean_and_dial());
+        return;
     }
     for (auto& [key, job] : jobs_) {
         if (job.ended || shepherds.contains(key))
@@ -139,6 +141,9 @@ void NodeDaemon::recover(const std::set<node::JobKey>& shepherds)
     if (!recovered.jobs.empty())
         log().info("took up {} jobs from {}", recovered.jobs.size(), setup_.folder.path());
     feed(std::move(recovered));
+    for (auto& [key, job] : jobs_)
+        if (const auto known = core_.jobs.find(key); known == core_.jobs.end() || known->second.phase == node::Phase::ended)
+            job.ended = true;
 }
 
 // ---- Ends
@@ -154,12 +159,8 @@ void NodeDaemon::finish(const node::JobKey& key)
     if (!record || !*record) {
         if (setup_.folder.living_shepherd(key)) // whoever is gone was not the one that has the job
             return start_following(key, *job);
-        job->order.reset();
-        feed(node::ShepherdDied{key});
-        if (auto* dead = living(key)) // the signals of that step needed it alive
-            dead->ended = true;
-        if (tree_)
-            tasks_.spawn("clean cgroup", clean_cgroup(key.job));
+        if (!std::exchange(job->lost, true))
+            tasks_.spawn("lose job", lose(key));
         return;
     }
     auto facts = facts_from(**record);
@@ -241,9 +242,58 @@ asio::awaitable<void> NodeDaemon::repeat_stop(node::SignalJob signal)
     }
 }
 
+// The end is told when nothing of the job is left: its cores are given to another job then, or to its next incarnation,
+// which has a cgroup of the same name.
+asio::awaitable<void> NodeDaemon::lose(node::JobKey key)
+{
+    if (auto order = setup_.folder.read_order(key); order && *order)
+        launcher_.clean(**order);
+    co_await clean_cgroup(key.job);
+    if (!living(key))
+        co_return;
+    feed(node::ShepherdDied{key}); // its signals find the job in `jobs_`
+    if (auto* job = living(key))
+        job->ended = true;
+}
+
+// Groups of jobs that are no more, after a crash of shepherd and daemon together. Before the controller can send a start.
+asio::awaitable<void> NodeDaemon::clean_and_dial()
+{
+    for (const auto job : tree_ ? tree_->jobs() : std::vector<JobId>{}) {
+        const bool alive = std::ranges::any_of(
+            jobs_, [&](const auto& entry) { return entry.first.job == job && !entry.second.ended; });
+        if (!alive)
+            co_await clean_cgroup(job);
+    }
+    dial_controller();
+}
+
+// JARVIS_TMPDIR of jobs that are no more: of those that ran when the machine went down, above all. Each is removed as its
+// owner, so a folder that somebody named like that is theirs to lose.
+asio::awaitable<void> NodeDaemon::sweep_temporary_folders()
+{
+    const auto& root = launch_settings_.temporary_root;
+    const auto prefix = node::temporary_folder_prefix(setup_.node_name);
+    const auto left = co_await daemon::off_loop(pool_, [&] { return left_temporary_folders(root, prefix); });
+    for (const auto& folder : left) {
+        if (living(folder.key))
+            continue;
+        wire::LaunchOrder order;
+        order.set_job_id(folder.key.job.value);
+        order.set_incarnation(folder.key.incarnation.value);
+        order.set_runtime(setup_.config.jnoded.runtime);
+        order.set_temporary_folder(folder.path);
+        order.mutable_account()->set_uid(folder.uid);
+        order.mutable_account()->set_gid(folder.gid);
+        launcher_.clean(order);
+    }
+}
+
 asio::awaitable<void> NodeDaemon::clean_cgroup(JobId job)
 {
     const auto tree = tree_; // another one may take its place meanwhile
+    if (!tree)
+        co_return;
     const auto removed = co_await daemon::off_loop(pool_, [&] { return tree->remove_job(job); });
     if (!removed)
         log().warn({{"job", job.value}}, "{}", removed.error().message);

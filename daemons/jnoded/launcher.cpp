@@ -178,4 +178,13 @@ bool Launcher::launch(const wire::LaunchOrder& order)
     return true;
 }
 
+void Launcher::clean(const wire::LaunchOrder& order)
+{
+    wire::ToLauncher message;
+    *message.mutable_clean() = order;
+    if (channel_)
+        if (auto sent = channel_->send(message); !sent)
+            log().warn({{"job", order.job_id()}}, "cannot have the job's remains removed: {}", sent.error().message);
+}
+
 } // namespace jarvis::noded

@@ -56,6 +56,8 @@ public:
     bool is_connected() const { return channel_ != nullptr; }
     // False: not now. Then the order goes out after the next list.
     bool launch(const wire::LaunchOrder& order);
+    // After a job that no shepherd has any more; see shepherd.proto. Dropped while there is no launcher.
+    void clean(const wire::LaunchOrder& order);
     pid_t pid() const { return pid_; }
     // The launcher that answers on the socket, if one does: its cgroup says whether a service manager keeps it.
     static pid_t running(const std::string& socket);

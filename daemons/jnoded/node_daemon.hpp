@@ -46,6 +46,7 @@ class NodeDaemon {
         bool followed = false;        // by its pidfd, since its launcher is gone
         bool stop_reached = false;    // a signal of a stop found somebody
         bool repeating = false;       // a stop that found nobody is being repeated
+        bool lost = false;            // its shepherd is dead, and what it left is being removed
         bool ended = false;           // the core was told
     };
 
@@ -57,6 +58,7 @@ class NodeDaemon {
     node::State core_;
     std::deque<node::Input> inputs_;
     bool stepping_ = false;
+    bool swept_ = false;
     bool recovered_ = false;     // the core knows what the run-time folder knew
     std::optional<Instant> armed_;
     asio::steady_timer wake_;
@@ -100,7 +102,10 @@ class NodeDaemon {
     asio::awaitable<void> follow(node::JobKey key);
     bool deliver(const node::SignalJob& signal, const Tracked& job);
     asio::awaitable<void> repeat_stop(node::SignalJob signal);
+    asio::awaitable<void> lose(node::JobKey key);
     asio::awaitable<void> clean_cgroup(JobId job);
+    asio::awaitable<void> clean_and_dial();
+    asio::awaitable<void> sweep_temporary_folders();
 
     // confinement.cpp: our cgroup tree
     void serve_cluster(const std::string& cluster);
@@ -108,7 +113,6 @@ class NodeDaemon {
     Result<std::string> tree_parent();
     Result<CgroupTree> open_tree(const std::string& cluster);
     void enter_tree();
-    void remove_left_cgroups();
     void end_launcher_and_tree();
 
 public:

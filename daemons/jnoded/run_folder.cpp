@@ -282,6 +282,11 @@ Result<void> RunFolder::write_stop(const node::JobKey& key, const wire::StopReco
     return write_file(folder, "stop", stop.SerializeAsString());
 }
 
+Result<std::optional<wire::LaunchOrder>> RunFolder::read_order(const node::JobKey& key) const
+{
+    return read_message<wire::LaunchOrder>(jobs_, node::folder_name(key) + "/order");
+}
+
 bool RunFolder::has_exit(const node::JobKey& key) const
 {
     return ::faccessat(jobs_.get(), (node::folder_name(key) + "/exit").c_str(), F_OK, 0) == 0;
@@ -333,6 +338,21 @@ void RunFolder::remove(const node::JobKey& key) const
     std::filesystem::remove_all(fmt::format("{}/{}", jobs_path(), name), error);
     if (error)
         log().warn({{"job", key.job.value}}, "cannot remove {}/{}: {}", jobs_path(), name, error.message());
+}
+
+std::vector<LeftFolder> left_temporary_folders(const std::string& root, const std::string& prefix)
+{
+    std::vector<LeftFolder> found;
+    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(root.c_str()));
+    while (const auto* entry = directory ? ::readdir(directory.get()) : nullptr) {
+        const std::string_view name(entry->d_name);
+        const auto key = name.starts_with(prefix) ? key_of_folder(name.substr(prefix.size())) : std::nullopt;
+        struct stat status {};
+        if (key && ::fstatat(::dirfd(directory.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(status.st_mode))
+            found.push_back({*key, fmt::format("{}/{}", root, name), status.st_uid, status.st_gid});
+    }
+    return found;
 }
 
 } // namespace jarvis::noded

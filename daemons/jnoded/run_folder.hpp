@@ -61,6 +61,7 @@ public:
 
     // Makes the job's folder; the script belongs to the job's owner, who alone may read it.
     Result<void> write_order(const node::JobKey& key, const wire::LaunchOrder& order, const std::string& script) const;
+    Result<std::optional<wire::LaunchOrder>> read_order(const node::JobKey& key) const;
     Result<void> write_stop(const node::JobKey& key, const wire::StopRecord& stop) const;
     bool has_exit(const node::JobKey& key) const;
     // Nothing: there is none.
@@ -76,5 +77,14 @@ public:
     bool was_taken(const node::JobKey& key) const;
     void remove(const node::JobKey& key) const;
 };
+
+// A folder for JARVIS_TMPDIR, by its name.
+struct LeftFolder {
+    node::JobKey key;
+    std::string path;
+    uid_t uid = 0; // its owner
+    gid_t gid = 0;
+};
+std::vector<LeftFolder> left_temporary_folders(const std::string& root, const std::string& prefix);
 
 } // namespace jarvis::noded

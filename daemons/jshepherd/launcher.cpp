@@ -172,6 +172,8 @@ void Launcher::on_message(wire::ToLauncher message, std::string bytes)
         return launch(message.launch(), std::move(bytes));
     case wire::ToLauncher::kList:
         return list_shepherds();
+    case wire::ToLauncher::kClean:
+        return clean(message.clean());
     default: // of a newer node daemon
         log_warning("a message of unknown kind was dropped");
     }
@@ -196,6 +198,20 @@ void Launcher::launch(const wire::LaunchOrder& order, std::string bytes)
     runtime->link.add({key, RequestKind::launch, std::move(bytes), order.job_folder()});
     if (!runtime->link.alive() && !runtime->uncertain)
         restart(*runtime);
+}
+
+// What a shepherd left that was no child of this launcher.
+void Launcher::clean(const wire::LaunchOrder& order)
+{
+    const JobKey key{order.job_id(), order.incarnation()};
+    if (shepherds_.contains(key)) // then it is seen to its end here anyway
+        return;
+    const auto& runtime = find_runtime(order.runtime()) ? order.runtime() : runtimes_.front().link.runtime();
+    const auto added = shepherds_.emplace(key, Shepherd{.phase = Shepherd::Phase::dead,
+                                                        .runtime = runtime,
+                                                        .cgroup = order.cgroup(),
+                                                        .cleaning = cleaning_order(order)});
+    clean_after(key, added.first->second);
 }
 
 void Launcher::list_shepherds()

@@ -70,6 +70,7 @@ class Launcher {
     void on_message(wire::ToLauncher message, std::string bytes);
     void launch(const wire::LaunchOrder& order, std::string bytes);
     void list_shepherds();
+    void clean(const wire::LaunchOrder& order);
 
     void serve_templates(const std::vector<pollfd>& waits);
     void on_answer(Runtime& runtime, const Answer& answer);

@@ -52,6 +52,8 @@ void expand_paths(LaunchPlan& plan, const StartOrder& order, const NodeFacts& fa
 
 std::string folder_name(const JobKey& key) { return fmt::format("{}.{}", key.job, key.incarnation); }
 
+std::string temporary_folder_prefix(const std::string& node_name) { return fmt::format("jarvis_{}_", node_name); }
+
 std::vector<ResourceLimit> merge_limits(const std::vector<ResourceLimit>& node, const std::vector<ResourceLimit>& propagated,
                                         const std::vector<ResourceLimit>& ceilings)
 {
@@ -88,7 +90,7 @@ Result<LaunchPlan> plan_launch(const StartOrder& order, const LaunchSettings& se
                     .limits = merge_limits(settings.limits, request.limits, settings.ceilings),
                     .pus = std::move(*pus)};
     plan.script_path = plan.job_folder + "/script";
-    plan.temporary_folder = fmt::format("{}/jarvis_{}_{}", settings.temporary_root, settings.facts.node_name, folder);
+    plan.temporary_folder = fmt::format("{}/{}{}", settings.temporary_root, temporary_folder_prefix(settings.facts.node_name), folder);
     if (!settings.jobs_cgroup.empty())
         plan.cgroup = fmt::format("{}/job_{}", settings.jobs_cgroup, order.key.job);
     expand_paths(plan, order, settings.facts);

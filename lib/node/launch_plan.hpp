@@ -46,6 +46,8 @@ struct LaunchPlan {
 
 // "<job>.<incarnation>": the job's folder below the run-time folder's jobs/.
 std::string folder_name(const JobKey& key);
+// What the names of this node's JARVIS_TMPDIR folders begin with; the rest is folder_name().
+std::string temporary_folder_prefix(const std::string& node_name);
 
 // Fails when the placement names cores that this node does not have.
 Result<LaunchPlan> plan_launch(const StartOrder& order, const LaunchSettings& settings, const Topology& topology);

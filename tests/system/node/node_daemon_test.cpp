@@ -230,6 +230,34 @@ BOOST_AUTO_TEST_CASE(a_dead_shepherd_fails_its_job_and_leaves_nothing)
     BOOST_TEST(node.wait_for([&] { return node.processes_with("while :; do sleep 0.1; done # " + word).empty(); }));
 }
 
+BOOST_AUTO_TEST_CASE(a_shepherd_that_dies_with_launcher_and_daemon_leaves_nothing)
+{
+    NodeUnderTest node("all_dead");
+    node.accept();
+    node.send_start(node.job(1, "echo up; while :; do sleep 0.1; done"));
+    BOOST_TEST(node.wait_for([&] { return node.read("1.out") == "up\n"; }));
+    const bool tracked = !node.cgroup_trees().empty();
+    node.kill_daemon(SIGKILL);
+    using namespace std::string_literals;
+    for (const auto pid : node.processes_with("--socket\0"s + node.run_folder()))
+        ::kill(pid, SIGKILL);
+    std::ifstream pid_file(node.run_folder() + "/jobs/1.1/shepherd.pid");
+    pid_t shepherd = 0;
+    BOOST_REQUIRE(pid_file >> shepherd);
+    ::kill(shepherd, SIGKILL);
+    node.start_daemon();
+    node.accept();
+    const auto ended = node.wait_ended(1);
+    BOOST_TEST(ended.end().state() == failed);
+    BOOST_TEST(ended.end().end_class() == system_class);
+    BOOST_TEST(node.wait_for([&] { return std::filesystem::is_empty(node.path("tmp")); }));
+    const auto script = node.run_folder() + "/jobs/1.1/script";
+    if (tracked)
+        BOOST_TEST(node.processes_with(script).empty());
+    for (const auto pid : node.processes_with(script)) // at level none nobody knows whose they are
+        ::kill(pid, SIGKILL);
+}
+
 BOOST_AUTO_TEST_CASE(a_new_boot_id_gives_the_job_back)
 {
     NodeUnderTest node("boot");
@@ -240,8 +268,11 @@ BOOST_AUTO_TEST_CASE(a_new_boot_id_gives_the_job_back)
     for (const auto pid : node.processes_with(node.run_folder())) // a reboot leaves no process
         ::kill(pid, SIGKILL);
     node.new_boot_id();
+    const auto temporary = node.path("tmp");
+    BOOST_TEST(!std::filesystem::is_empty(temporary));
     node.start_daemon();
     const auto registration = node.accept();
+    BOOST_TEST(node.wait_for([&] { return std::filesystem::is_empty(temporary); }));
     BOOST_REQUIRE(registration.report().ended_size() == 1);
     BOOST_TEST(registration.report().ended(0).end().state() == node_fail);
 }
