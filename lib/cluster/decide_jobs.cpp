@@ -109,8 +109,8 @@ Outcome decide(const State& state, const HoldJobs& command, Instant)
 Outcome decide(const State& state, const ReleaseJobs& command, Instant)
 {
     return for_each_job(state, command, [&](const Job& job, Outcome& outcome) -> Result<void> {
-        if (!job.hold)
-            return {};
+        if (job.state != JobState::pending || !job.hold)
+            return {}; // also for one that was cancelled while it was held
         if (job.hold->by_operator && !is_operator(command.caller))
             return fail(Errc::denied, "job {} was held by {}: only an operator can release it", job.id, job.hold->by);
         outcome.events.push_back(JobReleased{job.id});

@@ -204,4 +204,14 @@ BOOST_AUTO_TEST_CASE(both_are_idempotent)
     BOOST_TEST(c.events() == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_held_job_that_was_cancelled_is_not_released)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job().hold());
+    c.cancel(alice, {1});
+    BOOST_TEST(c.release(alice, {1}) == "1 ok");
+    BOOST_TEST(c.events() == "");
+    BOOST_TEST((c.at(1).state == JobState::cancelled));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
