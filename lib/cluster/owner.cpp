@@ -74,7 +74,11 @@ void Owner::note(const Event& event)
                 owner.examine_node(part.node);
         }
         void operator()(const JobRequeued&) { owner.examine_all(); }
-        void operator()(const Configured&) { owner.examine_all(); }
+        void operator()(const Configured&)
+        {
+            owner.to_examine_.clear(); // numbers of the partitions as they were
+            owner.examine_all();
+        }
         void operator()(const NodeRegistered& e) { owner.examine_node(e.node); }
         void operator()(const NodeResumed& e) { owner.examine_node(e.node); }
         void operator()(const NodeLost& e) { owner.examine_node(e.node); }    // for the reason that is shown

@@ -85,6 +85,21 @@ BOOST_AUTO_TEST_CASE(partitions_that_change_places_keep_their_queues)
     BOOST_TEST(c.reason(3).starts_with("Resources: "));
 }
 
+BOOST_AUTO_TEST_CASE(a_pass_that_was_under_way_forgets_dropped_partitions)
+{
+    auto c = cluster_of(two_partitions());
+    // In the storage's reserve nothing starts, so that the partition is still to be examined when it goes.
+    c.may_start = false;
+    c.submit(job().partition("gone"));
+    BOOST_TEST(c.owner().unfinished());
+    auto without = two_partitions();
+    without.partitions.pop_back();
+    c.configure(without);
+    c.may_start = true;
+    c.run(cluster::TimePassed{}); // fails if the pass does not end
+    BOOST_TEST(c.running() == "");
+}
+
 BOOST_AUTO_TEST_CASE(a_node_that_is_configured_again_has_its_old_number)
 {
     auto c = cluster_of(some_settings(nodes(3)));
