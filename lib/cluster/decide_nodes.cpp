@@ -113,7 +113,8 @@ Outcome decide(const State& state, const RegisterNode& command, Instant)
 {
     Outcome outcome;
     const auto* node = state.find_node(command.name);
-    if (!node || !node->declared) {
+    // One that was taken out of the configuration may come back for as long as an end of its jobs is awaited.
+    if (!node || (!node->declared && node->jobs.empty())) {
         outcome.effects.push_back(RefuseNode{
             command.session, fmt::format("node \"{}\" is not in the controller's configuration; add it to [[node]]", command.name)});
         return outcome;

@@ -100,6 +100,28 @@ BOOST_AUTO_TEST_CASE(a_pass_that_was_under_way_forgets_dropped_partitions)
     BOOST_TEST(c.running() == "");
 }
 
+BOOST_AUTO_TEST_CASE(a_dropped_node_gets_nothing_new_and_may_finish)
+{
+    auto c = cluster_of(some_settings(nodes(2)));
+    c.submit(job().tasks(2));
+    c.submit(job().tasks(2));
+    BOOST_TEST(c.running() == "1 2");
+    c.configure(some_settings(nodes(1)));
+    c.submit(job().tasks(2));
+    BOOST_TEST(c.running() == "1 2");
+    BOOST_TEST(state_name(c.node("n2")) == "down");
+    BOOST_TEST(c.reason(3) == "Resources: needs 2 cores and 2G; n1 has 0 cores and 0 free");
+    c.lose("n2");
+    c.join("n2", {.running = {ref(2)}, .ended = {}}); // comes back with its job: the end is still awaited
+    BOOST_TEST(c.effects() == "welcome n2");
+    c.report_end("n2", ended(ref(2)));
+    BOOST_TEST(c.events() == "ended 2.1 COMPLETED none");
+    BOOST_TEST(c.running() == "1");
+    c.lose("n2");
+    c.join("n2");
+    BOOST_TEST(c.effects() == "refuse: node \"n2\" is not in the controller's configuration; add it to [[node]]");
+}
+
 BOOST_AUTO_TEST_CASE(a_node_that_is_configured_again_has_its_old_number)
 {
     auto c = cluster_of(some_settings(nodes(3)));
