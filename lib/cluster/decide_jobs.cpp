@@ -3,6 +3,8 @@
 #include "cluster/decide.hpp"
 #include "cluster/submit.hpp"
 
+#include <algorithm>
+
 namespace jarvis::cluster {
 
 namespace {
@@ -55,6 +57,13 @@ Result<void> cancel(const Job& job, const Caller& caller, Outcome& outcome)
     return {};
 }
 
+// The policy's number is any 64-bit one.
+std::int64_t priority_of(const SubmitJob& command)
+{
+    constexpr auto most = std::int64_t{1} << 62;
+    return std::clamp(command.verdict.priority, -most, most) - command.request->nice;
+}
+
 } // namespace
 
 Outcome decide(const State& state, const SubmitJob& command, Instant)
@@ -74,7 +83,7 @@ Outcome decide(const State& state, const SubmitJob& command, Instant)
         return answer(command.token, fail(Errc::unavailable, "the job ids are used up"));
     auto outcome = answer(command.token, ReplyBody{state.next_job});
     outcome.events.push_back(JobSubmitted{state.next_job, command.request, command.request_id, command.digest,
-                                          command.verdict.priority - command.request->nice});
+                                          priority_of(command)});
     return outcome;
 }
 

@@ -97,6 +97,14 @@ BOOST_AUTO_TEST_CASE(the_number_of_jobs_is_limited)
     BOOST_TEST(c.submit(job()) == "job 3");
 }
 
+BOOST_AUTO_TEST_CASE(numbers_of_a_policy_at_the_edge_do_not_overflow)
+{
+    Cluster c(some_settings(nodes(1)));
+    c.submit(job().priority(std::numeric_limits<std::int64_t>::max()).nice(-1000));
+    c.submit(job().priority(std::numeric_limits<std::int64_t>::min()).nice(1000));
+    BOOST_TEST(c.at(1).priority > c.at(2).priority);
+}
+
 BOOST_AUTO_TEST_CASE(root_is_refused_unless_allowed)
 {
     Cluster c(some_settings(nodes(1)));
