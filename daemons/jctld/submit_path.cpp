@@ -211,6 +211,9 @@ asio::awaitable<Result<wire::Reply>> take_submit(Front& front, cluster::Caller c
     auto prepared = cluster::prepare_request(*front.settings(), std::move(policy->request));
     if (!prepared)
         co_return std::unexpected(prepared.error());
+    // What replay could not read again must not become a job, whatever a site's limits, policy and name service say.
+    if (auto readable = wire::from_message(wire::to_message(*prepared)); !readable)
+        co_return std::unexpected(readable.error());
     if (submit.test_only()) {
         auto collect = [request = *prepared](const Replica& replica) -> Result<wire::SubmitReply> {
             if (auto checked = cluster::check_request(replica.state(), request); !checked)
