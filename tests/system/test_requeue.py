@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A node that comes back with a new boot id: its jobs are requeued where they may be, and NODE_FAIL where not."""
 import os
+import shutil
 import signal
 
 from jarvis_cluster import Cluster, TestCase, main, wait_for
@@ -10,7 +11,7 @@ BOOTS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(1, 6)]
 
 class Requeue(TestCase):
     def reboot(self, c, number):
-        """As a reboot does: every process of the node is gone, then the daemon starts with another boot id."""
+        """As a reboot does: every process of the node is gone and /tmp is empty, then the daemon starts with another boot id."""
         c.jnoded.kill()
         for pid in [*c.shepherd_pids(), *c.job_processes()]:
             try:
@@ -19,6 +20,8 @@ class Requeue(TestCase):
                 pass
         wait_for(lambda: not c.shepherd_pids() and not c.job_processes(), "the node's processes to be gone")
         c.remove_cgroups()
+        for folder in c.tmp_dir.iterdir():
+            shutil.rmtree(folder)
         c.set_boot_id(BOOTS[number])
         c.jnoded.start()
         c.wait_node()
