@@ -20,6 +20,12 @@ Outcome decide(const State& state, const ContinuePass& command, Instant)
     const auto job = state.find(*next);
     auto placement = partition.up ? find_place(state, partition, *job->request) : std::nullopt;
     if (!placement) {
+        // Taken while the nodes were not yet known, or they have shrunk since: it must not keep others from starting.
+        if (auto never = never_runs(state, partition, *job->request); !never.empty()) {
+            outcome.events.push_back(JobHeld{job->id, {fmt::format("the scheduler: no node of partition {} can ever run it: it asks for {}",
+                                                                   partition.name, never), false}});
+            return outcome;
+        }
         outcome.advice = why_not(state, command.partition, *job);
         return outcome;
     }

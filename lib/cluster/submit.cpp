@@ -50,8 +50,14 @@ Result<void> check_memory(const ResourceRequest& resources)
     return {};
 }
 
-// The node that has most of what was asked for too much of, to be named in the refusal.
-std::string nearest_miss(const State& state, const PartitionSettings& partition, const JobRequest& request)
+} // namespace
+
+sched::Demand demand_on(const PartitionSettings& partition, const JobRequest& request, const Topology& topology)
+{
+    return sched::demand_on(request.resources, topology, partition.default_memory_per_cpu);
+}
+
+std::string never_runs(const State& state, const PartitionSettings& partition, const JobRequest& request)
 {
     const Node* largest = nullptr;
     std::string why;
@@ -73,13 +79,6 @@ std::string nearest_miss(const State& state, const PartitionSettings& partition,
         }
     }
     return why;
-}
-
-} // namespace
-
-sched::Demand demand_on(const PartitionSettings& partition, const JobRequest& request, const Topology& topology)
-{
-    return sched::demand_on(request.resources, topology, partition.default_memory_per_cpu);
 }
 
 bool usable(const PartitionSettings& partition, const Node& node)
@@ -120,7 +119,7 @@ Result<void> check_request(const State& state, const JobRequest& request)
         return time;
     if (partition->nodes.empty())
         return fail(Errc::invalid, "partition {} has no nodes", partition->name);
-    if (auto why = nearest_miss(state, *partition, request); !why.empty())
+    if (auto why = never_runs(state, *partition, request); !why.empty())
         return fail(Errc::invalid, "no node of partition {} can ever run this: it asks for {}", partition->name, why);
     return {};
 }

@@ -101,6 +101,8 @@ std::string SimClients::unanswered() const
     return {};
 }
 
+void SimClients::give_up(JobId job) { send_(cluster::CancelJobs{0, {0, "root", cluster::Role::admin}, {job}}); }
+
 void SimClients::release_all()
 {
     send_(cluster::ReleaseJobs{0, {0, "root", cluster::Role::admin}, {acknowledged_.begin(), acknowledged_.end()}});

@@ -40,6 +40,8 @@ public:
     std::string unanswered() const;
     // Releases whatever is still held, so that everything can end.
     void release_all();
+    // A job that no node can ever run is held by the scheduler: its owner gives up.
+    void give_up(JobId job);
 };
 
 } // namespace jarvis::sim

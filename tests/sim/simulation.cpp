@@ -322,6 +322,11 @@ private:
         auto look = world_.now;
         while (world_.now < limit && !quiet()) {
             look += 1h;
+            for (const auto& [id, job] : controller_.truth().jobs)
+                if (job->hold && job->hold->by.starts_with("the scheduler")) {
+                    ++world_.count["job: held for good"];
+                    clients_.give_up(id);
+                }
             clients_.release_all();
             while (world_.step(look))
                 ;
