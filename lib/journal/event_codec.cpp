@@ -130,6 +130,14 @@ Result<cluster::Event> decode(const ClusterCreated& m)
     return cluster::ClusterCreated{*uuid, m.name()};
 }
 
+Result<cluster::Event> decode(const WallClockSet& m)
+{
+    const Duration offset(m.offset_us());
+    if (auto sound = check_times({}, offset); !sound)
+        return std::unexpected(sound.error());
+    return cluster::WallClockSet{offset};
+}
+
 Result<cluster::Event> decode(const Settings& m)
 {
     auto settings = from_message(m);
@@ -150,7 +158,7 @@ Result<cluster::Event> decode_event(const Event& m)
     switch (m.body_case()) {
     case Event::kClusterCreated: return decode(m.cluster_created());
     case Event::kControllerStarted: return cluster::ControllerStarted{Epoch{m.controller_started().epoch()}, from_message(m.controller_started().clock())};
-    case Event::kWallClockSet: return cluster::WallClockSet{Duration(m.wall_clock_set().offset_us())};
+    case Event::kWallClockSet: return decode(m.wall_clock_set());
     case Event::kConfigured: return decode(m.configured());
     case Event::kJobSubmitted: return decode(m.job_submitted());
     case Event::kJobHeld: return cluster::JobHeld{JobId{m.job_held().job()}, from_message(m.job_held().hold())};

@@ -25,11 +25,13 @@ Result<cluster::EventGroup> decode_group(std::string_view bytes)
     if (auto format = check_format(message.format(), "the journal"); !format)
         return std::unexpected(format.error());
     cluster::EventGroup group{.sequence = SequenceNumber{message.sequence()}, .at = instant(message.at_us()), .events = {}};
+    if (auto at = check_times(group.at, {}); !at)
+        return fail(Errc::corrupt, "journal group {}: {}", group.sequence, at.error().message);
     group.events.reserve(static_cast<std::size_t>(message.events_size()));
     for (const auto& event : message.events()) {
         auto decoded = decode_event(event);
         if (!decoded)
-            return fail(decoded.error(), "journal group {}", group.sequence);
+            return fail(Errc::corrupt, "journal group {}: {}", group.sequence, decoded.error().message);
         group.events.push_back(std::move(*decoded));
     }
     return group;

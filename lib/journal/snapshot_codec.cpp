@@ -154,6 +154,8 @@ Result<void> read_header(cluster::State& state, const SnapshotHeader& header)
     state.sequence = SequenceNumber{header.sequence()};
     state.now = instant(header.now_us());
     state.wall_offset = Duration(header.wall_offset_us());
+    if (auto sound = check_times(state.now, state.wall_offset); !sound)
+        return sound;
     state.settings = std::move(*settings);
     state.next_job = JobId{header.next_job()};
     state.clock = from_message(header.clock());
@@ -245,8 +247,10 @@ Result<void> SnapshotReader::take_record(std::string_view bytes)
     case SnapshotRecord::kJob: {
         auto job = read_job(record.job(), state_.nodes.size());
         if (!job)
-            return fail(job.error(), "job {} of the snapshot", record.job().job());
+            return fail(Errc::corrupt, "job {} of the snapshot: {}", record.job().job(), job.error().message);
         const auto id = (*job)->id;
+        if (id >= state_.next_job || (!state_.jobs.empty() && id <= state_.jobs.rbegin()->first))
+            return fail(Errc::corrupt, "job {} of the snapshot is out of order (the next id is {})", id, state_.next_job);
         state_.jobs.emplace_hint(state_.jobs.end(), id, std::move(*job));
         return {};
     }

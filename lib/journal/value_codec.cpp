@@ -1,6 +1,7 @@
 #include "journal/value_codec.hpp"
 
 #include "wire/convert.hpp"
+#include "wire/limits.hpp"
 
 namespace jarvis::journal {
 
@@ -75,9 +76,14 @@ Result<cluster::Settings> from_message(const Settings& message)
     if (message.queue_mode() > static_cast<std::uint32_t>(cluster::QueueMode::strict))
         return fail(Errc::corrupt, "unknown queue mode {}", message.queue_mode());
     settings.queue_mode = static_cast<cluster::QueueMode>(message.queue_mode());
-    settings.keep_ended = Duration(message.keep_ended_us());
-    settings.heartbeat = Duration(message.heartbeat_us());
-    settings.kill_grace = Duration(message.kill_grace_us());
+    for (auto [us, into, field] : {std::tuple(message.keep_ended_us(), &settings.keep_ended, "keep_ended"),
+                                   {message.heartbeat_us(), &settings.heartbeat, "heartbeat"},
+                                   {message.kill_grace_us(), &settings.kill_grace, "kill_grace"}}) {
+        auto duration = wire::duration_from(us, field);
+        if (!duration)
+            return std::unexpected(duration.error());
+        *into = *duration;
+    }
     settings.first_job_id = message.first_job_id();
     settings.max_jobs = message.max_jobs();
     settings.allow_root_jobs = message.allow_root_jobs();
@@ -151,6 +157,16 @@ BootClock to_message(const cluster::BootClock& clock)
 }
 
 cluster::BootClock from_message(const BootClock& message) { return {message.boot_id(), Duration(message.offset_us())}; }
+
+Result<void> check_times(Instant now, Duration wall_offset)
+{
+    constexpr Duration limit{wire::limits::wall_us};
+    if (now < Instant{} || now > Instant(limit))
+        return fail(Errc::corrupt, "an elapsed time of {} microseconds is out of range", microseconds(now));
+    if (wall_offset < -limit || wall_offset > limit)
+        return fail(Errc::corrupt, "a wall clock {} microseconds from elapsed time is out of range", wall_offset.count());
+    return {};
+}
 
 Result<std::array<std::uint8_t, 16>> sixteen_bytes(std::string_view bytes, std::string_view what)
 {

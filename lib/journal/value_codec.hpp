@@ -21,6 +21,9 @@ cluster::Stop from_message(const Stop& stop);
 cluster::Drain from_message(const Drain& drain);
 cluster::BootClock from_message(const BootClock& clock);
 
+// Whether elapsed time and the wall clock's offset from it can be added without another look.
+Result<void> check_times(Instant now, Duration wall_offset);
+
 // 16 bytes: a UUID, a request id, a digest.
 Result<std::array<std::uint8_t, 16>> sixteen_bytes(std::string_view bytes, std::string_view what);
 inline std::string bytes_of(const std::array<std::uint8_t, 16>& value) { return {value.begin(), value.end()}; }

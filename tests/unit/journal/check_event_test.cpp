@@ -1,0 +1,90 @@
+// What replay refuses to apply: an event that does not fit the state it comes upon.
+#include "values.hpp"
+
+#include "cluster/apply.hpp"
+#include "journal/codec.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace jarvis;
+using namespace jarvis::cluster;
+using namespace jarvis::journal::test;
+
+namespace {
+
+// In it: 5 and 6 pending, 7 completing, 8 cancelled, 9 ended out of memory, 10 pending, 11 forgotten; three nodes.
+std::string refusal(const Event& event)
+{
+    static const State state = full_state();
+    auto checked = journal::check_event(state, event);
+    if (checked)
+        return "fits";
+    BOOST_TEST((checked.error().code == Errc::corrupt));
+    return checked.error().message;
+}
+
+std::shared_ptr<const JobRequest> a_request() { return std::make_shared<const JobRequest>(plain_request()); }
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(check_event)
+
+BOOST_AUTO_TEST_CASE(ids_grow)
+{
+    BOOST_TEST(refusal(JobSubmitted{.job = JobId{12}, .request = a_request()}) == "fits");
+    BOOST_TEST(refusal(JobSubmitted{.job = JobId{99}, .request = a_request()}) == "fits");
+    BOOST_TEST(refusal(JobSubmitted{.job = JobId{11}, .request = a_request()}) == "a submit gives the id 11 again (the next is 12)");
+    BOOST_TEST(refusal(JobSubmitted{.job = max_job_id, .request = a_request()}) ==
+               "a submit gives the id 9007199254740992 again (the next is 12)");
+}
+
+BOOST_AUTO_TEST_CASE(pending_jobs_alone)
+{
+    BOOST_TEST(refusal(JobHeld{JobId{5}, {}}) == "fits");
+    BOOST_TEST(refusal(JobHeld{JobId{7}, {}}) == "a hold does not fit job 7, which is COMPLETING");
+    BOOST_TEST(refusal(JobHeld{JobId{9}, {}}) == "a hold does not fit job 9, which is OUT_OF_MEMORY");
+    BOOST_TEST(refusal(JobHeld{JobId{11}, {}}) == "a hold names job 11, which does not exist");
+    BOOST_TEST(refusal(BeginReached{JobId{5}}) == "fits");
+    BOOST_TEST(refusal(BeginReached{JobId{8}}) == "a begin time does not fit job 8, which is CANCELLED");
+    BOOST_TEST(refusal(JobReleased{JobId{6}}) == "fits");
+    BOOST_TEST(refusal(JobReleased{JobId{8}}) == "a release does not fit job 8, which is CANCELLED");
+}
+
+BOOST_AUTO_TEST_CASE(starts)
+{
+    BOOST_TEST(refusal(JobStarted{JobId{10}, Incarnation{1}, placement_on(1)}) == "fits");
+    BOOST_TEST(refusal(JobStarted{JobId{7}, Incarnation{2}, placement_on(1)}) == "a start does not fit job 7, which is COMPLETING");
+    BOOST_TEST(refusal(JobStarted{JobId{10}, Incarnation{1}, {}}) == "a start of job 10 names no node");
+    BOOST_TEST(refusal(JobStarted{JobId{10}, Incarnation{1}, placement_on(3)}) == "a start names node number 3 of 3");
+}
+
+BOOST_AUTO_TEST_CASE(stops_ends_and_requeues)
+{
+    const JobEnd end{.state = JobState::failed};
+    BOOST_TEST(refusal(JobStopRequested{JobId{7}, {}}) == "fits");
+    BOOST_TEST(refusal(JobStopRequested{JobId{10}, {}}) == "a stop does not fit job 10, which is PENDING");
+    BOOST_TEST(refusal(JobEnded{JobId{7}, Incarnation{2}, end, {}}) == "fits");
+    BOOST_TEST(refusal(JobEnded{JobId{10}, Incarnation{1}, end, {}}) == "fits"); // cancelled before its start
+    BOOST_TEST(refusal(JobEnded{JobId{9}, Incarnation{1}, end, {}}) == "an end does not fit job 9, which is OUT_OF_MEMORY");
+    BOOST_TEST(refusal(JobEnded{JobId{7}, Incarnation{2}, {.state = JobState::running}, {}}) == "an end of job 7 says RUNNING");
+    BOOST_TEST(refusal(JobRequeued{JobId{7}, Incarnation{2}, ""}) == "fits");
+    BOOST_TEST(refusal(JobRequeued{JobId{10}, Incarnation{1}, ""}) == "a requeue does not fit job 10, which is PENDING");
+}
+
+BOOST_AUTO_TEST_CASE(removals)
+{
+    BOOST_TEST(refusal(JobForgotten{JobId{9}}) == "fits");
+    BOOST_TEST(refusal(JobForgotten{JobId{7}}) == "a removal does not fit job 7, which is COMPLETING");
+    BOOST_TEST(refusal(JobForgotten{JobId{11}}) == "a removal names job 11, which does not exist");
+}
+
+BOOST_AUTO_TEST_CASE(nodes_that_are_there)
+{
+    BOOST_TEST(refusal(NodeLost{NodeId{2}}) == "fits");
+    BOOST_TEST(refusal(NodeLost{NodeId{3}}) == "a lost connection names node number 3 of 3");
+    BOOST_TEST(refusal(NodeRegistered{NodeId{4}, {}}) == "a registration names node number 4 of 3");
+    BOOST_TEST(refusal(NodeDrained{NodeId{5}, {}}) == "a drain names node number 5 of 3");
+    BOOST_TEST(refusal(NodeResumed{NodeId{6}}) == "a resume names node number 6 of 3");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

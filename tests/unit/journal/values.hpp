@@ -1,0 +1,34 @@
+// Events and states with every field set, for what must come back as it was.
+#pragma once
+
+#include "cluster/events.hpp"
+#include "cluster/state.hpp"
+
+#include <string>
+#include <vector>
+
+namespace jarvis::journal::test {
+
+using namespace std::chrono_literals;
+
+JobRequest full_request();
+JobRequest plain_request();
+cluster::Settings full_settings();
+cluster::Registration full_registration();
+Placement placement_on(std::uint32_t node);
+
+struct NamedEvent {
+    std::string name;
+    cluster::Event event;
+};
+// A history in which every kind of event is there, each with every field set, and each fits the state before it. In the
+// end there are jobs and nodes in every condition.
+std::vector<NamedEvent> history();
+
+// One group for each event, a second apart.
+std::vector<cluster::EventGroup> groups_of(const std::vector<NamedEvent>& events);
+
+// What the history leads to.
+cluster::State full_state();
+
+} // namespace jarvis::journal::test
