@@ -264,6 +264,13 @@ BOOST_AUTO_TEST_CASE(plugin_sections)
     BOOST_TEST(has(refused("[plugin.storage.sqlite]\nx = []\n"), "found an array"));
 }
 
+// toml++ asserts there unless it is told not to.
+BOOST_AUTO_TEST_CASE(keys_that_begin_with_what_no_key_has)
+{
+    for (const auto* text : {"[+cluster]\n", "[[+x]]\n", "[a.+]\n", "+x = 1\n", "a.+ = 1\n", "x = {+a = 1}\n", "[\n", "[[a]\n"})
+        BOOST_TEST(!parse_config(text, "t.toml").has_value(), text);
+}
+
 BOOST_AUTO_TEST_CASE(files)
 {
     auto missing = load_config("/tmp/there is no such file");
