@@ -1,17 +1,12 @@
 #include "client/find_socket.hpp"
 
 #include "base/fd.hpp"
+#include "config/toml.hpp"
 
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
 #include <unistd.h>
-
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-// Its assertions on parser state fire for files that are merely wrong ("[+x]"); without them it reports the error as it should.
-#define TOML_ASSERT(expression) static_assert(true)
-#include <toml++/toml.h>
 
 namespace jarvis::client {
 

@@ -1,16 +1,10 @@
-// The one file that includes toml++.
+// From toml++'s tree to ours.
 #include "config/raw.hpp"
 
 #include "base/escape.hpp"
+#include "config/toml.hpp"
 
 #include <algorithm>
-
-#define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
-#define TOML_ENABLE_FORMATTERS 0
-// Its assertions on parser state fire for files that are merely wrong ("[+x]"); without them it reports the error as it should.
-#define TOML_ASSERT(expression) static_assert(true)
-#include <toml++/toml.h>
 
 namespace jarvis::config {
 

@@ -267,7 +267,8 @@ BOOST_AUTO_TEST_CASE(plugin_sections)
 // toml++ asserts there unless it is told not to.
 BOOST_AUTO_TEST_CASE(keys_that_begin_with_what_no_key_has)
 {
-    for (const auto* text : {"[+cluster]\n", "[[+x]]\n", "[a.+]\n", "+x = 1\n", "a.+ = 1\n", "x = {+a = 1}\n", "[\n", "[[a]\n"})
+    for (const auto* text : {"[+cluster]\n", "[[+x]]\n", "[a.+]\n", "+x = 1\n", "a.+ = 1\n", "x = {+a = 1}\n", "[\n", "[[a]\n",
+                             "x = \u025b\n", "x = 1\u3001\n", "\ufeff\ufeff"})
         BOOST_TEST(!parse_config(text, "t.toml").has_value(), text);
 }
 
