@@ -27,7 +27,9 @@ if(JARVIS_SANITIZE)
     add_compile_options(-fsanitize=${JARVIS_SANITIZE} -fno-omit-frame-pointer)
     add_link_options(-fsanitize=${JARVIS_SANITIZE})
     # g++ 12 warns about code that only its own instrumentation made.
-    add_compile_options(-Wno-tsan -Wno-stringop-overflow)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        add_compile_options(-Wno-tsan -Wno-stringop-overflow)
+    endif()
 endif()
 
 # ccache needs to be told that precompiled headers are all right (its manual, "Precompiled headers").

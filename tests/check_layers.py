@@ -5,6 +5,7 @@
 - The pure libraries call no clock, open no file or socket, start no thread, and use no Asio, OpenSSL or hwloc.
 - Plugins of the tree include include/jarvis and nothing of lib, as any site's plugin does.
 - The headers that outsiders compile against include nothing of lib either.
+- Each lib folder has its README.md.
 """
 import os
 import pathlib
@@ -95,6 +96,7 @@ def main():
     unknown = LIBRARIES - set(GRANTS)
     if unknown:
         problems.append(f"tests/check_layers.py does not say what lib/{', lib/'.join(sorted(unknown))} may include")
+    problems += [f"lib/{name} has no README.md" for name in sorted(LIBRARIES) if not (ROOT / "lib" / name / "README.md").exists()]
     files = [*sources("lib"), *sources("include"), *sources("plugins")]
     for path in files:
         check(path, problems)
