@@ -123,7 +123,7 @@ Result<Recovered> Controller::recover()
     if (!seen)
         return std::unexpected(seen.error());
     history_ = std::make_unique<HistoryFollower>(*store_, *seen);
-    auto recovered = recover_state(*store_, [&](const cluster::State& state, std::vector<cluster::JobPtr> ended) {
+    auto recovered = recover_state(*store_, *seen, [&](const cluster::State& state, std::vector<cluster::JobPtr> ended) {
         if (state.sequence > *seen)
             history_->push({state.sequence, std::move(ended), make_briefs(state)});
     });

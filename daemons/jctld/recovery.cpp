@@ -4,6 +4,9 @@
 #include "daemon/log.hpp"
 #include "journal/codec.hpp"
 
+#include <algorithm>
+#include <span>
+
 namespace jarvis::jctld {
 
 namespace {
@@ -59,15 +62,11 @@ Result<std::uint64_t> read_groups(Store& store, SequenceNumber from,
     return count;
 }
 
-} // namespace
-
-Result<Recovered> recover_state(Store& store, const AfterGroup& after_group)
+// From the first of these snapshots that can be read, or from the beginning.
+Result<Recovered> recover_from(Store& store, std::span<const plugin::SnapshotInfo> snapshots, const AfterGroup& after_group)
 {
-    auto snapshots = store.use([](plugin::Storage& storage) { return storage.snapshots(); });
-    if (!snapshots)
-        return std::unexpected(snapshots.error());
     Recovered recovered;
-    for (const auto& info : *snapshots) {
+    for (const auto& info : snapshots) {
         auto state = store.use([&](plugin::Storage& storage) { return read_snapshot(storage, info.sequence); });
         if (state) {
             recovered.state = std::move(*state);
@@ -87,6 +86,24 @@ Result<Recovered> recover_state(Store& store, const AfterGroup& after_group)
         return std::unexpected(groups.error());
     recovered.groups = *groups;
     return recovered;
+}
+
+} // namespace
+
+Result<Recovered> recover_state(Store& store, std::optional<SequenceNumber> history, const AfterGroup& after_group)
+{
+    auto snapshots = store.use([](plugin::Storage& storage) { return storage.snapshots(); });
+    if (!snapshots)
+        return std::unexpected(snapshots.error());
+    const auto older = std::find_if(snapshots->begin(), snapshots->end(), [&](const auto& s) { return !history || s.sequence <= *history; });
+    if (older != snapshots->begin()) {
+        auto recovered = recover_from(store, std::span(older, snapshots->end()), after_group);
+        if (recovered)
+            return recovered;
+        daemon::log().error("the accounting history has only what ended up to group {}, and the journal does not reach back so far: {}",
+                            *history, recovered.error().message);
+    }
+    return recover_from(store, *snapshots, after_group);
 }
 
 Result<std::uint64_t> replay(Store& store, SequenceNumber from, const cluster::State& state,

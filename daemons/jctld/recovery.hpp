@@ -7,6 +7,7 @@
 #include "store.hpp"
 
 #include <functional>
+#include <optional>
 
 namespace jarvis::jctld {
 
@@ -19,8 +20,10 @@ struct Recovered {
 // Called after each replayed group, with the incarnations that it ended and the state that it led to.
 using AfterGroup = std::function<void(const cluster::State&, std::vector<cluster::JobPtr> ended)>;
 
-// Falls back to an older snapshot when the newest cannot be read, as long as the journal still reaches back to it.
-Result<Recovered> recover_state(Store& store, const AfterGroup& after_group = {});
+// From the newest snapshot on that can be read. `history`: the last group whose ends the accounting history has; then it
+// is the newest that is not behind it, so that `after_group` sees every end that the history lacks, as long as the
+// journal still reaches back so far.
+Result<Recovered> recover_state(Store& store, std::optional<SequenceNumber> history = {}, const AfterGroup& after_group = {});
 
 // Reads the groups from that number on and hands each, checked against the state, to `take`, which applies it.
 Result<std::uint64_t> replay(Store& store, SequenceNumber from, const cluster::State& state,

@@ -116,7 +116,6 @@ Result<void> SnapshotFollower::verify(const cluster::State& state)
 Result<void> SnapshotFollower::let_go(const cluster::State& state)
 {
     const auto history = history_.applied();
-    const SequenceNumber before{std::min(state.sequence.value, history.value) + 1};
     std::vector<BlobHash> referenced;
     for (const auto& [id, job] : state.jobs)
         if (!is_final(job->state)) {
@@ -126,12 +125,18 @@ Result<void> SnapshotFollower::let_go(const cluster::State& state)
     std::sort(referenced.begin(), referenced.end());
     referenced.erase(std::unique(referenced.begin(), referenced.end()), referenced.end());
     return store_.use([&](plugin::Storage& storage) -> Result<void> {
-        if (auto trimmed = storage.trim(before); !trimmed)
-            return trimmed;
-        // Only what this snapshot and the journal after it do not need.
-        if (before.value > state.sequence.value)
-            if (auto removed = storage.remove_snapshots(state.sequence); !removed)
+        auto snapshots = storage.snapshots();
+        if (!snapshots)
+            return std::unexpected(snapshots.error());
+        // Ends that the history lacks are in the journal alone. A start reads them from the newest snapshot on that is not
+        // behind the history, so that one stays, and the journal after it.
+        const auto first = std::find_if(snapshots->begin(), snapshots->end(), [&](const auto& s) { return s.sequence <= history; });
+        if (first != snapshots->end()) {
+            if (auto trimmed = storage.trim(SequenceNumber{first->sequence.value + 1}); !trimmed)
+                return trimmed;
+            if (auto removed = storage.remove_snapshots(first->sequence); !removed)
                 return removed;
+        }
         auto swept = storage.sweep(referenced, state.sequence);
         return swept ? Result<void>{} : std::unexpected(swept.error());
     });
