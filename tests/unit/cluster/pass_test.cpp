@@ -183,6 +183,28 @@ BOOST_AUTO_TEST_CASE(the_reason_counts_the_nodes_by_what_is_wrong_with_them)
     BOOST_TEST(c.reason(1) == "NodesUnavailable: no node of partition batch can take it now: 1 not connected, 1 drained, 2 too small");
 }
 
+BOOST_AUTO_TEST_CASE(a_job_that_can_never_run_is_held_and_lets_others_pass)
+{
+    Cluster c(some_settings(nodes(2)));
+    c.submit(job().tasks(8)); // taken while the nodes' sizes are unknown
+    c.submit(job());
+    c.machines["n1"] = c.machines["n2"] = some_machine(cores(4));
+    c.join("n1");
+    BOOST_TEST(c.running() == ""); // n2 may be larger
+    c.join("n2");
+    BOOST_TEST(c.events() == "registered n2; held 1 by the scheduler: no node of partition batch can ever run it: it asks for 8 cores, but n1 has 4; "
+                             "started 2.1 on n1 cores 0");
+    BOOST_TEST(c.reason(1) == "Held: held by the scheduler: no node of partition batch can ever run it: it asks for 8 cores, but n1 has 4");
+    // Its owner may try again, in vain until there is such a node.
+    BOOST_TEST(c.release(alice, {1}) == "1 ok");
+    BOOST_TEST(c.events().starts_with("released 1; held 1 by the scheduler"));
+    c.machines["n2"] = some_machine(cores(8));
+    c.join("n2");
+    BOOST_TEST(c.running() == "2");
+    c.release(alice, {1});
+    BOOST_TEST(c.running() == "1 2");
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_examined_twice_for_a_job_that_changes_nothing)
 {
     Cluster c(nodes(1), cores(1));
