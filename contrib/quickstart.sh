@@ -270,10 +270,12 @@ JARVIS_CONF=$(shell "$config")
 export JARVIS_CONF
 case ":\$PATH:" in
     *:$(shell "$bin"):*) ;;
-    *) PATH=$(shell "$bin"):\$PATH; export PATH ;;
+    *)
+        PATH=$(shell "$bin"):\$PATH
+        MANPATH=$(shell "$software/share/man"):\${MANPATH-}     # an empty part: and where man would look anyway
+        export PATH MANPATH
+        ;;
 esac
-MANPATH=$(shell "$software/share/man"):\${MANPATH-}     # an empty part: and where it would look anyway
-export MANPATH
 END
     chmod 0644 "$new"
     mv "$new" "$demo/env.sh"
@@ -336,7 +338,11 @@ chmod 0700 "$demo/state"            # scripts and environments of all users
 $personal || chmod 0755 "$demo"
 make_run_dir
 install_programs
+# A guess, put right as soon as the node has said what it found.
 confinement=none
+if ! $personal && grep -Eq '^[^ ]+ [^ ]+ cgroup2 rw[ ,]' /proc/self/mounts; then
+    confinement=track
+fi
 if [[ -s $config ]]; then
     confinement=$(sed -n 's/^confinement = "\([a-z]*\)".*/\1/p' "$config" | head -n 1)
 fi
