@@ -120,6 +120,7 @@ void SimController::persist(const cluster::Batch& batch)
         if (const auto* e = std::get_if<cluster::JobEnded>(&event); e && ++ends_[e->job] > 1)
             broken("job {} ended twice", e->job);
         cluster::apply(truth_, event, batch.group.at);
+        outside_.durable(event);
         ++world_.count[fmt::format("event: {:02}", event.index())];
     }
     truth_.sequence = batch.group.sequence;

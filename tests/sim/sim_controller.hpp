@@ -18,6 +18,7 @@ public:
         std::function<void(cluster::Reply)> reply;
         std::function<void(cluster::Effect)> to_node; // also WelcomeNode and RefuseNode
         std::function<void()> down;                   // all its connections are gone
+        std::function<void(const cluster::Event&)> durable;
     };
 
     SimController(World& world, cluster::Settings settings, Outside outside);

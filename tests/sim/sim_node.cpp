@@ -13,16 +13,30 @@ void Witness::started(const std::string& node, node::JobKey key, const CoreSet& 
                other->second.incarnation);
     if (!started_.insert(key).second)
         broken("incarnation {} of job {} was started twice", key.incarnation, key.job);
+    if (over_.contains(key))
+        broken("incarnation {} of job {} starts on {}, and the journal says that it is over", key.incarnation, key.job, node);
     for (const auto& [neighbour, held] : cores_[node])
         if (held.intersects(cores))
             broken("jobs {} and {} share cores on {}", neighbour.job, key.job, node);
     cores_[node].emplace(key, cores);
 }
 
-void Witness::ended(const std::string& node, node::JobKey key)
+void Witness::ended(const std::string& node, node::JobKey key, std::optional<int> wait_status)
 {
     running_.erase(key.job);
     cores_[node].erase(key);
+    if (wait_status)
+        statuses_[key] = *wait_status;
+}
+
+void Witness::over(node::JobKey key, std::optional<int> exit_code)
+{
+    if (const auto found = running_.find(key.job); found != running_.end() && found->second == key)
+        broken("the journal says that incarnation {} of job {} is over, and it runs", key.incarnation, key.job);
+    if (!over_.insert(key).second)
+        broken("incarnation {} of job {} is over twice", key.incarnation, key.job);
+    if (const auto status = statuses_.find(key); exit_code && (status == statuses_.end() || status->second != *exit_code << 8))
+        broken("the journal says that incarnation {} of job {} exited with {}, and it did not", key.incarnation, key.job, *exit_code);
 }
 
 SimNode::SimNode(World& world, Witness& witness, std::string name, Topology topology, Outside outside)
@@ -39,6 +53,7 @@ void SimNode::start_daemon()
 {
     ++life_;
     daemon_.emplace();
+    daemon_since_ = clock();
     world_.say("{}: daemon starts, {} records", name_, folder_.size());
     step(recovered());
     outside_.connect(*this);
@@ -61,7 +76,7 @@ void SimNode::reboot()
     ++world_.count["fault: node rebooted"];
     kill_daemon();
     for (const auto& [key, process] : processes_)
-        witness_.ended(name_, key);
+        witness_.ended(name_, key, {});
     processes_.clear();
     // The run-time folder is mostly on a tmpfs, and sometimes on disk.
     if (world_.chance(0.7))
@@ -153,8 +168,10 @@ void SimNode::carry_out(node::Effect effect)
     if (auto* launched = std::get_if<node::Launch>(&effect)) {
         launch(*launched);
     } else if (auto* stop = std::get_if<node::RecordStop>(&effect)) {
-        if (auto found = folder_.find(stop->key); found != folder_.end())
+        if (auto found = folder_.find(stop->key); found != folder_.end()) {
             found->second.stop = stop->stop;
+            found->second.stopped = clock();
+        }
     } else if (auto* sent = std::get_if<node::SignalJob>(&effect)) {
         signal(*sent);
     } else if (auto* removed = std::get_if<node::RemoveRecord>(&effect)) {
@@ -171,7 +188,7 @@ void SimNode::launch(const node::Launch& launch)
 {
     const auto key = launch.order.key;
     folder_[key] = {.order = launch.order, .epoch = launch.epoch, .cluster = launch.cluster, .boot_id = boot_id(),
-                    .started = launch.started, .stop = {}, .exit = {}};
+                    .started = launch.started, .stop = {}, .stopped = {}, .exit = {}};
     world_.after(world_.between(200us, 20ms), [this, key, boot = boots_] {
         if (boot == boots_ && folder_.contains(key))
             run_process(key);
@@ -205,7 +222,8 @@ void SimNode::run_process(node::JobKey key)
 // The last process of a job is gone. Without a record its shepherd died.
 void SimNode::end_process(node::JobKey key, std::optional<int> wait_status, bool record)
 {
-    witness_.ended(name_, key);
+    check_deadlines(key);
+    witness_.ended(name_, key, record ? wait_status : std::nullopt);
     processes_.erase(key);
     if (!record) {
         ++world_.count["fault: shepherd died"];
@@ -219,6 +237,20 @@ void SimNode::end_process(node::JobKey key, std::optional<int> wait_status, bool
                                  .stop_reached = entry.stop.has_value()};
     if (daemon_)
         step(node::JobEnded{key, *entry.exit});
+}
+
+// A daemon that is there ends a job at its time limit, and a job that it was told to end, with the grace and no later.
+void SimNode::check_deadlines(node::JobKey key) const
+{
+    const auto found = folder_.find(key);
+    if (!daemon_ || found == folder_.end())
+        return;
+    const auto& record = found->second;
+    const auto latest = [&](Instant due) { return std::max(due, daemon_since_) + 30s + 10s; };
+    if (const auto limit = record.order.request.time_limit; limit && clock() > latest(record.started + *limit))
+        broken("incarnation {} of job {} outlived its time limit on {}", key.incarnation, key.job, name_);
+    if (record.stopped && clock() > latest(*record.stopped))
+        broken("incarnation {} of job {} on {} was told to end and went on", key.incarnation, key.job, name_);
 }
 
 void SimNode::signal(const node::SignalJob& sent)

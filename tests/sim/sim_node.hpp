@@ -14,11 +14,16 @@ namespace jarvis::sim {
 class Witness {
     std::map<JobId, node::JobKey> running_;      // the one process that a job may have
     std::set<node::JobKey> started_;             // every incarnation that ever ran
+    std::map<node::JobKey, int> statuses_;       // and how its process ended, if it did by itself or by a signal
+    std::set<node::JobKey> over_;                // of which the journal says that they are over
     std::map<std::string, std::map<node::JobKey, CoreSet>> cores_;
 
 public:
     void started(const std::string& node, node::JobKey key, const CoreSet& cores);
-    void ended(const std::string& node, node::JobKey key);
+    void ended(const std::string& node, node::JobKey key, std::optional<int> wait_status);
+    // The journal says that this incarnation is over, with this exit code if it had one: it must be so, for good.
+    void over(node::JobKey key, std::optional<int> exit_code);
+    const std::map<JobId, node::JobKey>& running() const { return running_; }
     bool quiet() const { return running_.empty(); }
 };
 
@@ -38,6 +43,7 @@ public:
     cluster::Registration registration() const;
     // The run-time folder and the processes are empty.
     bool quiet() const { return folder_.empty() && processes_.empty(); }
+    bool busy() const { return !processes_.empty(); }
 
     void start_daemon();
     void kill_daemon();
@@ -62,6 +68,7 @@ private:
         std::string cluster, boot_id;
         Instant started;
         std::optional<node::Stop> stop;
+        std::optional<Instant> stopped; // when that was
         std::optional<node::ExitFacts> exit;
     };
 
@@ -76,6 +83,7 @@ private:
     std::map<node::JobKey, Record> folder_;
     std::map<node::JobKey, Process> processes_;
     std::optional<node::State> daemon_;
+    Instant daemon_since_{};
     std::uint64_t wake_ = 0;
 
     std::string boot_id() const { return fmt::format("{}-{}", name_, boots_); }
@@ -87,6 +95,7 @@ private:
     void run_process(node::JobKey key);
     void end_process(node::JobKey key, std::optional<int> wait_status, bool record);
     void signal(const node::SignalJob& signal);
+    void check_deadlines(node::JobKey key) const;
     node::Recovered recovered() const;
 };
 

@@ -65,7 +65,8 @@ public:
           controller_(world_, settings(),
                       {.reply = [this](cluster::Reply reply) { over_network([this, reply = std::move(reply)] { clients_.take(reply); }); },
                        .to_node = [this](cluster::Effect effect) { route(std::move(effect)); },
-                       .down = [this] { drop_all(); }}),
+                       .down = [this] { drop_all(); },
+                       .durable = [this](const cluster::Event& event) { compare(event); }}),
           clients_(world_, [this](cluster::Command command) { over_network([this, command = std::move(command)] { controller_.take(command); }); })
     {
         world_.trace = options.trace;
@@ -93,6 +94,15 @@ public:
     }
 
 private:
+    // What the journal says of ends, against what was seen.
+    void compare(const cluster::Event& event)
+    {
+        if (const auto* ended = std::get_if<cluster::JobEnded>(&event))
+            witness_.over({ended->job, ended->incarnation}, ended->end.exit_code);
+        if (const auto* requeued = std::get_if<cluster::JobRequeued>(&event))
+            witness_.over({requeued->job, requeued->incarnation}, {});
+    }
+
     // A message is late, and in bad times lost or doubled. Those of one connection and direction keep their order as TCP
     // has it; doubled ones do not.
     template <class F>
@@ -265,9 +275,18 @@ private:
         over_network([node = link->second.node, number = link->first, message = std::move(message)] { node->receive(number, message); });
     }
 
+    SimNode& some_node(bool busy)
+    {
+        const auto first = world_.below(nodes_.size());
+        for (std::size_t i = 0; busy && i < nodes_.size(); ++i)
+            if (auto& node = *nodes_[(first + i) % nodes_.size()]; node.busy())
+                return node;
+        return *nodes_[first];
+    }
+
     void some_fault()
     {
-        auto& node = *nodes_[world_.below(nodes_.size())];
+        auto& node = some_node(world_.chance(0.5));
         switch (world_.below(7)) {
         case 0:
         case 1:
@@ -318,6 +337,7 @@ private:
         for (auto& node : nodes_)
             if (!node->daemon_up())
                 node->start_daemon();
+        check_orders();
         const auto limit = world_.now + day * 60;
         auto look = world_.now;
         while (world_.now < limit && !quiet()) {
@@ -343,6 +363,41 @@ private:
             broken("something is left over on a node");
         controller_.check_replay();
         world_.count["job: acknowledged"] += clients_.acknowledged().size();
+    }
+
+    // Where the controller and the nodes disagree about what runs.
+    std::map<node::JobKey, std::string> disagreements() const
+    {
+        std::map<node::JobKey, std::string> found;
+        for (const auto& [id, job] : controller_.truth().jobs) {
+            const node::JobKey key{id, job->incarnation};
+            if (!holds_resources(job->state))
+                continue;
+            const auto process = witness_.running().find(id);
+            if (job->stop)
+                found.emplace(key, "was told to end and has not");
+            else if (process == witness_.running().end() || process->second != key)
+                found.emplace(key, "was started and does not run");
+        }
+        for (const auto& [id, key] : witness_.running())
+            if (const auto job = controller_.truth().find(id); !job || !holds_resources(job->state) || job->incarnation != key.incarnation)
+                found.emplace(key, "runs and should not");
+        return found;
+    }
+
+    // When nothing fails, nodes do before long what they were told, also if they had to be told again.
+    void check_orders()
+    {
+        const auto pass = [this](Duration time) {
+            for (const auto until = world_.now + time; world_.step(until);)
+                ;
+        };
+        pass(10min);
+        const auto before = disagreements();
+        pass(2min);
+        for (const auto& [key, what] : disagreements())
+            if (before.contains(key))
+                broken("incarnation {} of job {} {}", key.incarnation, key.job, what);
     }
 
     std::string describe(JobId id) const
