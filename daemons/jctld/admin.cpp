@@ -3,6 +3,7 @@
 #include "base/version.hpp"
 #include "cluster/authorize.hpp"
 #include "config/settings.hpp"
+#include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
 #include "daemon/off_loop.hpp"
 #include "wire/convert.hpp"
@@ -82,6 +83,24 @@ std::string list_of(const std::vector<config::Change>& changes)
     return text;
 }
 
+// What a reload put in force, and what still needs more than that.
+std::string describe_reload(const std::vector<config::Change>& changes)
+{
+    std::vector<config::Change> done, waiting;
+    for (const auto& change : changes)
+        (change.needs == config::Needs::reload ? done : waiting).push_back(change);
+    if (changes.empty())
+        return "nothing changed";
+    std::string text;
+    for (const auto& change : done)
+        text += fmt::format("{}{}: {} -> {}", text.empty() ? "in force now:\n" : "\n", change.key,
+                            change.old_value.empty() ? "(nothing)" : change.old_value,
+                            change.new_value.empty() ? "(nothing)" : change.new_value);
+    if (!waiting.empty())
+        text += (text.empty() ? "" : "\n") + std::string("not in force yet:\n") + list_of(waiting);
+    return text;
+}
+
 asio::awaitable<Result<wire::AdminReply>> diff(Front& front)
 {
     auto fresh = co_await read_configuration(front);
@@ -103,19 +122,25 @@ asio::awaitable<Result<wire::AdminReply>> snapshot(Front& front)
     front.parts().snapshots.want([slot, executor = front.executor()](Result<SequenceNumber> result) {
         asio::post(executor, [slot, result = std::move(result)]() mutable { slot->set(std::move(result)); });
     });
-    // The replica looks whether one is wanted when something happens; if nothing does, this is it.
-    auto collect = [](const Replica& replica) { return replica.snapshot_if_due(); };
-    if (auto nudged = co_await front.ask(std::move(collect)); !nudged)
-        co_return std::unexpected(nudged.error());
-    auto done = co_await slot->wait();
-    if (!done)
-        co_return fail(Errc::unavailable, "the controller is stopping");
-    if (!*done)
-        co_return fail(done->error(), "no snapshot was written");
-    wire::AdminReply reply;
-    reply.set_text(fmt::format("snapshot {} written", **done));
-    reply.set_json(json::serialize(json::object{{"schema", "jarvis.snapshot/1"}, {"sequence", (*done)->value}}));
-    co_return reply;
+    // The replica looks whether one is wanted when something happens, and may be busy with an earlier one: it is reminded.
+    for (;;) {
+        auto collect = [](const Replica& replica) { return replica.snapshot_if_due(); };
+        if (auto nudged = co_await front.ask(std::move(collect)); !nudged)
+            co_return std::unexpected(nudged.error());
+        using namespace asio::experimental::awaitable_operators;
+        auto first = co_await (slot->wait() || daemon::sleep_for(std::chrono::seconds(1)));
+        if (first.index() == 1 && std::get<1>(first))
+            continue;
+        auto done = first.index() == 0 ? std::move(std::get<0>(first)) : std::nullopt;
+        if (!done)
+            co_return fail(Errc::unavailable, "the controller is stopping");
+        if (!*done)
+            co_return fail(done->error(), "no snapshot was written");
+        wire::AdminReply reply;
+        reply.set_text(fmt::format("snapshot {} written", **done));
+        reply.set_json(json::serialize(json::object{{"schema", "jarvis.snapshot/1"}, {"sequence", (*done)->value}}));
+        co_return reply;
+    }
 }
 
 asio::awaitable<Result<wire::AdminReply>> reconfigure(Front& front)
@@ -155,21 +180,31 @@ asio::awaitable<Result<wire::AdminReply>> answer(Front& front, const cluster::Ca
 
 asio::awaitable<Result<std::string>> reload_configuration(Front& front)
 {
+    if (front.reloading)
+        co_return fail(Errc::unavailable, "the configuration is being read already; try again");
+    front.reloading = true;
+    struct Done {
+        Front& front;
+        ~Done() { front.reloading = false; }
+    } done{front};
     auto fresh = co_await read_configuration(front);
     if (!fresh)
         co_return std::unexpected(fresh.error());
+    const auto changes = config::config_diff(front.config(), *fresh);
+    auto merged = reloaded(front.config(), std::move(*fresh));
+    if (!merged)
+        co_return std::unexpected(merged.error());
     // The looking up of groups may block.
-    auto roles = co_await daemon::off_loop(front.parts().pool, [&] { return Roles::from(fresh->security); });
+    auto roles = co_await daemon::off_loop(front.parts().pool, [&] { return Roles::from(merged->security); });
     if (!roles)
         co_return fail(roles.error(), "{}: the running configuration is unchanged", front.config().file);
-    const auto changes = config::config_diff(front.config(), *fresh);
-    auto settings = core_settings(*fresh, front.parts().policy.queue_order());
+    auto settings = core_settings(*merged, front.parts().policy.queue_order());
     cluster::Command command = cluster::Configure{settings};
     auto answer = co_await front.decide(std::move(command));
     if (!answer.body)
         co_return std::unexpected(answer.body.error());
-    front.reconfigure(std::make_shared<const config::Config>(std::move(*fresh)), std::move(*roles), std::move(settings));
-    co_return changes.empty() ? "nothing changed" : "in force, but for what needs more than a reload:\n" + list_of(changes);
+    front.reconfigure(std::make_shared<const config::Config>(std::move(*merged)), std::move(*roles), std::move(settings));
+    co_return describe_reload(changes);
 }
 
 asio::awaitable<wire::Reply> answer_admin(Front& front, cluster::Caller caller, wire::Request request)

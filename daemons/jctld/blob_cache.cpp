@@ -23,7 +23,8 @@ void BlobCache::pin(const BlobHash& hash, std::string bytes)
         unpinned_bytes_ -= entry.bytes->size();
         unpinned_.erase(entry.place);
     }
-    ++entry.pins;
+    if (entry.pins++ == 0)
+        pinned_bytes_ += entry.bytes->size();
 }
 
 void BlobCache::unpin(const BlobHash& hash)
@@ -33,8 +34,15 @@ void BlobCache::unpin(const BlobHash& hash)
     if (found == entries_.end() || --found->second.pins > 0)
         return;
     found->second.place = unpinned_.insert(unpinned_.end(), hash);
+    pinned_bytes_ -= found->second.bytes->size();
     unpinned_bytes_ += found->second.bytes->size();
     make_room();
+}
+
+std::size_t BlobCache::pinned_bytes()
+{
+    std::lock_guard lock(mutex_);
+    return pinned_bytes_;
 }
 
 BlobBytes BlobCache::put(const BlobHash& hash, std::string bytes)

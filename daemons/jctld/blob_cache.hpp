@@ -35,6 +35,7 @@ class BlobCache {
     std::unordered_map<BlobHash, Entry, HashBlobHash> entries_;
     std::list<BlobHash> unpinned_; // least recently used first
     std::size_t unpinned_bytes_ = 0;
+    std::size_t pinned_bytes_ = 0;
     std::size_t room_;
 
     void make_room();
@@ -45,6 +46,7 @@ public:
     // Keeps the blob until as many unpins.
     void pin(const BlobHash& hash, std::string bytes);
     void unpin(const BlobHash& hash);
+    std::size_t pinned_bytes();
     // Keeps the blob while there is room.
     BlobBytes put(const BlobHash& hash, std::string bytes);
     // Nothing when it is not here (it is in the storage).

@@ -22,6 +22,7 @@ class ClientSession {
     wire::ChannelPtr channel_;
     std::uint32_t uid_;
     daemon::TaskGroup tasks_;
+    std::size_t under_way_ = 0;
     asio::steady_timer room_; // cancelled when a request ends
 
 public:
@@ -37,7 +38,7 @@ private:
     asio::awaitable<void> read_requests()
     {
         for (;;) {
-            while (tasks_.size() >= requests_at_once)
+            while (under_way_ >= requests_at_once)
                 (void)co_await room_.async_wait(asio::as_tuple(asio::use_awaitable));
             auto frame = co_await channel_->read_frame();
             if (!frame)
@@ -49,6 +50,7 @@ private:
                 daemon::log().warn("{}: a request that cannot be read; the connection is closed", channel_->description());
                 break;
             }
+            ++under_way_;
             tasks_.spawn("request", handle(std::move(request)));
         }
     }
@@ -56,9 +58,13 @@ private:
     asio::awaitable<void> handle(wire::Request request)
     {
         struct MakeRoom {
-            asio::steady_timer& timer;
-            ~MakeRoom() { timer.cancel(); }
-        } make_room{room_};
+            ClientSession& session;
+            ~MakeRoom()
+            {
+                --session.under_way_;
+                session.room_.cancel();
+            }
+        } make_room{*this};
         auto caller = co_await who();
         if (!caller) {
             reply_error(request.tag(), caller.error());
@@ -224,11 +230,20 @@ private:
         }
     }
 
+    Result<void> check_partitions(const JobFilter& filter)
+    {
+        const auto& known = front_.settings()->partitions;
+        for (const auto& name : filter.partitions)
+            if (std::none_of(known.begin(), known.end(), [&](const auto& partition) { return partition.name == name; }))
+                return fail(Errc::not_found, "no partition \"{}\"", name);
+        return {};
+    }
+
     asio::awaitable<void> query_jobs(const cluster::Caller& caller, const wire::Request& request)
     {
         auto filter = filter_from(request.query_jobs().filter(), uid_);
-        if (!filter) {
-            reply_error(request.tag(), filter.error());
+        if (auto known = filter ? check_partitions(*filter) : std::unexpected(filter.error()); !known) {
+            reply_error(request.tag(), known.error());
             co_return;
         }
         const bool ended = request.query_jobs().include_ended();
@@ -273,7 +288,7 @@ private:
     {
         const JobId id{request.wait_job().job_id()};
         if (!co_await front_.wait_for_end(id)) {
-            reply_error(request.tag(), {Errc::unavailable, "the controller is stopping; ask again"});
+            reply_error(request.tag(), {Errc::unavailable, "the controller is busy or stopping; ask again"});
             co_return;
         }
         JobFilter filter;

@@ -4,6 +4,7 @@
 #include "base/version.hpp"
 #include "blob_cache.hpp"
 #include "daemon/clock.hpp"
+#include "daemon/deadline.hpp"
 #include "daemon/folders.hpp"
 #include "daemon/log.hpp"
 #include "daemon/notify.hpp"
@@ -12,6 +13,7 @@
 #include "front.hpp"
 #include "history_follower.hpp"
 #include "journal_thread.hpp"
+#include "node_session.hpp"
 #include "owner_thread.hpp"
 #include "recovery.hpp"
 #include "snapshot_follower.hpp"
@@ -26,6 +28,7 @@ namespace {
 
 constexpr std::size_t blob_cache_bytes = std::size_t{64} << 20;
 constexpr std::size_t pool_threads = 4;
+constexpr std::size_t history_threads = 2;
 constexpr std::size_t events_per_snapshot = 50'000;
 
 plugin::LogFunction plugin_log(std::string name)
@@ -65,6 +68,7 @@ class Controller {
     std::shared_ptr<const config::Config> config_;
     asio::io_context loop_{1};
     asio::thread_pool pool_{pool_threads};
+    asio::thread_pool history_pool_{history_threads};
     std::unique_ptr<Store> store_;
     std::unique_ptr<plugin::Auth> auth_;
     std::unique_ptr<plugin::Policy> policy_;
@@ -77,11 +81,12 @@ class Controller {
     std::unique_ptr<OwnerThread> owner_;
     std::unique_ptr<Front> front_;
     std::unique_ptr<wire::UnixListener> listener_;
-    std::unique_ptr<daemon::TaskGroup> tasks_;
+    std::unique_ptr<daemon::TaskGroup> tasks_, reloads_;
     bool stopping_ = false;
 
 public:
     explicit Controller(std::shared_ptr<const config::Config> config) : config_(std::move(config)) {}
+    ~Controller() { stop_threads(); }
 
     Result<void> start();
     void run();
@@ -93,6 +98,7 @@ private:
     void make_threads(cluster::State state, cluster::BootClock clock);
     Result<void> begin(const cluster::State& recovered, const cluster::BootClock& clock);
     asio::awaitable<void> accept_loop();
+    asio::awaitable<void> watch_nodes();
     asio::awaitable<void> reload();
     asio::awaitable<void> wind_down();
     void stop_threads();
@@ -125,7 +131,7 @@ Result<Recovered> Controller::recover()
     history_ = std::make_unique<HistoryFollower>(*store_, *seen);
     auto recovered = recover_state(*store_, *seen, [&](const cluster::State& state, std::vector<cluster::JobPtr> ended) {
         if (state.sequence > *seen)
-            history_->push({state.sequence, std::move(ended), make_briefs(state)});
+            history_->push({state.sequence, ended, ended.empty() ? nullptr : make_briefs(state)});
     });
     if (!recovered)
         return recovered;
@@ -214,7 +220,7 @@ Result<void> Controller::start()
     const auto clock = ElapsedTime::resume(recovered->state, *boot_id);
     make_threads(recovered->state, clock);
     front_ = std::make_unique<Front>(loop_.get_executor(),
-                                     Front::Parts{*store_, blobs_, *replica_, *owner_, *snapshots_, *history_, *auth_, *policy_, accounts_, pool_,
+                                     Front::Parts{*store_, blobs_, *replica_, *owner_, *snapshots_, *history_, *auth_, *policy_, accounts_, pool_, history_pool_,
                                                   [this] { request_stop(); }},
                                      config_, std::move(*roles));
     history_->start();
@@ -233,13 +239,24 @@ Result<void> Controller::start()
 
 asio::awaitable<void> Controller::accept_loop()
 {
+    // Room for a frame of the largest size behind another one.
+    constexpr std::size_t queued_frames = 2;
+    const auto frame = static_cast<std::size_t>(config_->limits.message_size.bytes);
     while (listener_->is_open()) {
-        auto channel = co_await listener_->accept(loop_.get_executor());
+        const wire::ChannelOptions channel_options{.max_queued = std::max(wire::ChannelOptions{}.max_queued, queued_frames * frame)};
+        auto channel = co_await listener_->accept(loop_.get_executor(), channel_options);
         if (channel)
             front_->accept(std::move(*channel));
         else if (listener_->is_open())
             daemon::log().warn("{}: {}", listener_->path(), channel.error().message);
     }
+}
+
+// A node that went away while the storage failed: nobody could note it then.
+asio::awaitable<void> Controller::watch_nodes()
+{
+    while (co_await daemon::sleep_for(front_->settings()->heartbeat))
+        front_->nodes().report_absent();
 }
 
 asio::awaitable<void> Controller::reload()
@@ -268,6 +285,8 @@ asio::awaitable<void> Controller::wind_down()
     listener_->close();
     cluster::Command barrier = cluster::ReleaseJobs{}; // everything before it is answered
     (void)co_await front_->decide(std::move(barrier));
+    reloads_->cancel();
+    co_await reloads_->wait();
     co_await front_->stop();
     loop_.stop();
 }
@@ -275,14 +294,16 @@ asio::awaitable<void> Controller::wind_down()
 void Controller::run()
 {
     tasks_ = std::make_unique<daemon::TaskGroup>(loop_.get_executor(), "controller");
+    reloads_ = std::make_unique<daemon::TaskGroup>(loop_.get_executor(), "reloads");
     daemon::Signals signals(
         loop_.get_executor(),
         [this](int signal) {
             daemon::log().info("signal {}: stopping; running jobs go on", signal);
             request_stop();
         },
-        [this] { tasks_->spawn("reload", reload()); });
+        [this] { reloads_->spawn("reload", reload()); });
     tasks_->spawn("accept", accept_loop());
+    tasks_->spawn("nodes", watch_nodes());
     daemon::log().info("jctld {} of cluster {} listens on {}", version, config_->cluster.name, listener_->path());
     (void)daemon::notify_ready("serving");
     loop_.run();
@@ -290,14 +311,21 @@ void Controller::run()
     stop_threads();
 }
 
+// In the order of the work, so that what one hands on the next one takes. Also after a start that failed.
 void Controller::stop_threads()
 {
-    owner_->stop();
-    journal_->stop();
-    replica_->stop();
-    snapshots_->stop();
-    history_->stop();
+    if (owner_)
+        owner_->stop();
+    if (journal_)
+        journal_->stop();
+    if (replica_)
+        replica_->stop();
+    if (snapshots_)
+        snapshots_->stop();
+    if (history_)
+        history_->stop();
     pool_.join();
+    history_pool_.join();
 }
 
 } // namespace

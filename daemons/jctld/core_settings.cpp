@@ -57,6 +57,25 @@ cluster::Settings core_settings(const config::Config& config, plugin::QueueOrder
     return settings;
 }
 
+Result<config::Config> reloaded(const config::Config& running, config::Config fresh)
+{
+    if (fresh.cluster.name != running.cluster.name)
+        return fail(Errc::invalid, "{}: cluster.name: this is cluster \"{}\" and cannot become \"{}\"; the running configuration is unchanged",
+                    fresh.file, running.cluster.name, fresh.cluster.name);
+    fresh.cluster.first_job_id = running.cluster.first_job_id;
+    fresh.controller.state_dir = running.controller.state_dir;
+    fresh.controller.socket = running.controller.socket;
+    fresh.controller.storage = running.controller.storage;
+    fresh.controller.policy = running.controller.policy;
+    fresh.controller.auth = running.controller.auth;
+    fresh.limits.message_size = running.limits.message_size;
+    fresh.security.personal = running.security.personal;
+    fresh.log = running.log;
+    fresh.plugins = running.plugins;
+    fresh.jnoded = running.jnoded;
+    return fresh;
+}
+
 Result<Roles> Roles::from(const config::Security& security)
 {
     auto admin_gids = gids_of(security.admin_groups, "admin_groups");

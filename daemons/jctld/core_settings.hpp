@@ -12,6 +12,10 @@ namespace jarvis::jctld {
 
 cluster::Settings core_settings(const config::Config& config, plugin::QueueOrder order);
 
+// A fresh configuration as a reload puts it in force: what only a restart changes stays as the controller was started with,
+// so that `jadmin config diff` goes on naming it. A new cluster name is refused.
+Result<config::Config> reloaded(const config::Config& running, config::Config fresh);
+
 // Who is operator or admin: by name, by group, and in a personal cluster whoever runs the daemon.
 class Roles {
     std::set<std::string> admins_, operators_;

@@ -72,6 +72,7 @@ public:
         plugin::Policy& policy;
         daemon::AccountDirectory& accounts;
         asio::thread_pool& pool; // work that may block
+        asio::thread_pool& history_pool; // questions to the history, which may take long and hold up nothing else
         std::function<void()> shutdown;
     };
 
@@ -104,6 +105,8 @@ public:
     // From the replica and the owner, by way of the loop.
     void publish(SequenceNumber sequence, std::vector<cluster::Effect> effects, const std::vector<JobId>& ended);
     void reject(cluster::Token token, const Error& error);
+
+    bool reloading = false; // one reload of the configuration at a time: see reload_configuration()
 
     // For the sessions.
     const Parts& parts() const { return parts_; }

@@ -38,7 +38,7 @@ void HistoryFollower::stop()
 void HistoryFollower::push(EndedJobs ended)
 {
     std::lock_guard lock(mutex_);
-    const bool wakes = !ended.jobs.empty() && (queue_.empty() || queue_.back().jobs.empty());
+    const bool wakes = !ended.jobs.empty() && !std::exchange(ends_wait_, true);
     if (!queue_.empty() && queue_.back().jobs.empty() && ended.jobs.empty())
         queue_.back().sequence = ended.sequence;
     else
@@ -60,10 +60,11 @@ void HistoryFollower::run()
         bool last = false;
         {
             std::unique_lock lock(mutex_);
-            changed_.wait_for(lock, idle_interval, [this] { return closed_ || (!queue_.empty() && !queue_.back().jobs.empty()); });
+            changed_.wait_for(lock, idle_interval, [this] { return closed_ || ends_wait_; });
             const auto count = std::min(queue_.size(), groups_at_once);
             items.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + static_cast<std::ptrdiff_t>(count)));
             queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
+            ends_wait_ = !queue_.empty();
             last = closed_ && queue_.empty();
         }
         while (!items.empty() && !apply(items)) {

@@ -17,6 +17,7 @@ class HistoryFollower {
     std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<EndedJobs> queue_;
+    bool ends_wait_ = false;  // something in the queue is worth waking up for
     bool closed_ = false;
     SequenceNumber applied_;
     std::jthread thread_;

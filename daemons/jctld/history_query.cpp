@@ -9,7 +9,7 @@ namespace jarvis::jctld {
 namespace {
 
 // An answer is collected before it is sent; whoever wants more than this narrows the question.
-constexpr std::uint32_t max_rows = 1'000'000;
+constexpr std::uint32_t max_rows = 200'000;
 
 using Key = std::pair<std::uint64_t, std::uint32_t>; // job, incarnation
 using Found = std::map<Key, wire::JobDetail>;
@@ -57,10 +57,17 @@ Result<Found> read_history(plugin::Storage& storage, const Question& question, c
     const std::vector<std::uint32_t> uids(question.filter.uids.begin(), question.filter.uids.end());
     const std::vector<JobState> states(question.filter.states.begin(), question.filter.states.end());
     const plugin::HistoryFilter filter{.jobs = question.filter.ids, .uids = uids, .states = states, .since = question.since,
-                                       .until = question.until, .limit = max_rows, .after = {}};
+                                       .until = question.until, .limit = max_rows + 1, .after = {}};
     Found found;
+    if (question.filter.request) // a request id is known as long as the controller knows its job, and no longer
+        return found;
+    std::uint32_t rows = 0;
     Result<void> parsed;
     auto read = storage.query_history(filter, [&](const plugin::HistoryRow& row) {
+        if (++rows > max_rows) {
+            parsed = fail(Errc::invalid, "more than {} jobs of the history match; narrow the question with --since, --until or --user", max_rows);
+            return false;
+        }
         wire::JobDetail detail;
         if (!detail.ParseFromArray(row.record.data(), static_cast<int>(row.record.size()))) {
             parsed = fail(Errc::corrupt, "the history's record of job {} cannot be read", row.job);
@@ -119,7 +126,7 @@ asio::awaitable<Result<std::vector<wire::Reply>>> find_history(Front& front, clu
     auto known = co_await front.ask(std::move(collect));
     if (!known)
         co_return std::unexpected(known.error());
-    auto merged = co_await daemon::off_loop(front.parts().pool, [&]() -> Result<std::vector<wire::Reply>> {
+    auto merged = co_await daemon::off_loop(front.parts().history_pool, [&]() -> Result<std::vector<wire::Reply>> {
         auto found = front.parts().store.use([&](plugin::Storage& storage) { return read_history(storage, *question, caller); });
         if (!found)
             return std::unexpected(found.error());

@@ -114,20 +114,22 @@ asio::awaitable<void> NodeSession::drain()
             const auto& uuid = front_.uuid();
             message.mutable_welcome()->set_cluster_uuid(std::string(uuid.begin(), uuid.end()));
             message.mutable_welcome()->set_cluster_name(front_.config().cluster.name);
-            message.mutable_welcome()->set_heartbeat_us(front_.settings()->heartbeat.count());
+            heartbeat = front_.settings()->heartbeat;
+            message.mutable_welcome()->set_heartbeat_us(heartbeat.count());
             message.mutable_welcome()->set_kill_grace_us(front_.settings()->kill_grace.count());
         }
-        write(std::move(message));
+        co_await write(std::move(message));
     }
     draining_ = false;
 }
 
-void NodeSession::write(wire::ToNode message)
+// Waits while much is queued: a node that takes many large scripts at once is slow, not gone.
+asio::awaitable<void> NodeSession::write(wire::ToNode message)
 {
     message.set_epoch(front_.epoch().value);
     message.set_session(id);
     message.set_serial(++serial_);
-    if (auto sent = channel->send(message); !sent) {
+    if (auto sent = co_await channel->send_when_room(message.SerializeAsString()); !sent) {
         daemon::log().warn("node {}: {}", name, sent.error().message);
         channel->close();
     }
@@ -138,9 +140,12 @@ asio::awaitable<void> NodeSession::write_start(cluster::StartOnNode start)
     auto script = co_await front_.blob(start.request->script);
     auto environment = co_await front_.blob(start.request->environment);
     if (!script || !environment) {
-        // The node's next report says that the job is not there, and then it is tried again.
-        daemon::log().error("job {}: its {} cannot be read: {}", start.job.job, script ? "environment" : "script",
-                            (script ? environment : script).error().message);
+        const auto& error = (script ? environment : script).error();
+        const auto cause = fmt::format("its {} cannot be read: {}", script ? "environment" : "script", error.message);
+        daemon::log().error("job {}: {}", start.job.job, cause);
+        // For a failing storage the node's next report brings the start up again; what is not there will never be.
+        if (error.code != Errc::unavailable)
+            fail_start(start, cause);
         co_return;
     }
     wire::ToNode message;
@@ -158,9 +163,18 @@ asio::awaitable<void> NodeSession::write_start(cluster::StartOnNode start)
     order.set_script(**script);
     if (!order.mutable_environment()->ParseFromString(**environment)) {
         daemon::log().error("job {}: its environment cannot be read", start.job.job);
+        fail_start(start, "its environment cannot be read");
         co_return;
     }
-    write(std::move(message));
+    co_await write(std::move(message));
+}
+
+void NodeSession::fail_start(const cluster::StartOnNode& start, const std::string& cause)
+{
+    cluster::NodeReported command{.node = start.node, .report = {}, .complete = false};
+    command.report.ended.push_back(
+        {start.job, {.state = JobState::failed, .end_class = EndClass::system, .exit_code = {}, .signal = 0, .cause = cause}, {}});
+    (void)front_.parts().owner.push(std::move(command));
 }
 
 asio::awaitable<void> NodeSessions::serve(wire::ChannelPtr channel, std::string node_name)
@@ -188,7 +202,8 @@ asio::awaitable<void> NodeSessions::serve(wire::ChannelPtr channel, std::string 
 asio::awaitable<void> NodeSessions::read_frames(NodeSession& session)
 {
     for (;;) {
-        const auto silence = std::chrono::ceil<std::chrono::milliseconds>(front_.settings()->heartbeat * silent_heartbeats) + silence_margin;
+        const auto heartbeat = std::max(session.heartbeat, front_.settings()->heartbeat);
+        const auto silence = std::chrono::ceil<std::chrono::milliseconds>(heartbeat * silent_heartbeats) + silence_margin;
         auto frame = co_await daemon::within(silence, "node " + session.name, session.channel->read_frame());
         if (!frame)
             daemon::log().warn("node {}: {}; the connection is closed", session.name, frame.error().message);
@@ -265,9 +280,20 @@ void NodeSessions::forget(NodeSession& session)
     // Unless a newer connection speaks for the name, the node is gone.
     if (auto claim = claims_.find(session.name); claim != claims_.end() && claim->second == session.id) {
         claims_.erase(claim);
+        // An older connection of that name has been spoken over, and would not register again by itself.
+        for (const auto& [other, older] : sessions_)
+            if (older->name == session.name)
+                older->channel->close();
         daemon::log().info("node {} has disconnected", session.name);
         (void)front_.parts().owner.push(cluster::NodeDisconnected{session.name});
     }
+}
+
+void NodeSessions::report_absent()
+{
+    for (const auto& name : front_.settings()->nodes)
+        if (!claims_.contains(name))
+            (void)front_.parts().owner.push(cluster::NodeDisconnected{name});
 }
 
 void NodeSessions::welcome(const cluster::WelcomeNode& effect)

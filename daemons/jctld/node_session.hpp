@@ -19,6 +19,7 @@ public:
     std::string name;               // as in its Register
     std::optional<NodeId> node;     // once it is welcome
     std::uint64_t last_serial = 0;  // taken from the node
+    Duration heartbeat{};           // as its Welcome said; 0 before that
 
     // In their order: a start whose script has to be read from the storage holds up what comes after it.
     void send(cluster::Effect effect);
@@ -33,8 +34,10 @@ private:
     daemon::TaskGroup tasks_;
 
     asio::awaitable<void> drain();
-    void write(wire::ToNode message);
+    asio::awaitable<void> write(wire::ToNode message);
     asio::awaitable<void> write_start(cluster::StartOnNode start);
+    // The job ends here: what it needs to start is gone.
+    void fail_start(const cluster::StartOnNode& start, const std::string& cause);
 };
 
 class NodeSessions {
@@ -56,6 +59,8 @@ public:
     // One connection, to its end. The peer's Hello was checked, ours was not sent.
     asio::awaitable<void> serve(wire::ChannelPtr channel, std::string node_name);
     void take(cluster::Effect effect);
+    // Says to the owner which nodes have no connection: it may have forgotten that with what was void after a storage failure.
+    void report_absent();
 };
 
 } // namespace jarvis::jctld

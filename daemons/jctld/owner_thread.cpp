@@ -25,7 +25,7 @@ cluster::Token token_of(const cluster::Command& command)
 bool allowed_in_reserve(const cluster::Command& command)
 {
     return !std::holds_alternative<cluster::SubmitJob>(command) && !std::holds_alternative<cluster::HoldJobs>(command) &&
-           !std::holds_alternative<cluster::Configure>(command) && !std::holds_alternative<cluster::DrainNodes>(command);
+           !std::holds_alternative<cluster::DrainNodes>(command);
 }
 
 } // namespace

@@ -110,6 +110,8 @@ std::optional<wire::Reply> JobListRenderer::next()
         }
         auto& summary = *list.add_summaries();
         summary = job_summary(*answer_.jobs[next_], *answer_.nodes);
+        if (!cluster::may_see_contents(caller_, *answer_.jobs[next_]))
+            strip_contents(summary);
         if (!answer_.reasons[next_].code.empty()) {
             summary.mutable_reason()->set_code(answer_.reasons[next_].code);
             summary.mutable_reason()->set_text(answer_.reasons[next_].text);

@@ -6,8 +6,9 @@ namespace jarvis::jctld {
 
 namespace {
 
-// Questions and groups that may wait; the journal's thread waits when it is full, a question is refused.
-constexpr std::size_t mailbox_bound = 4096;
+// What may wait here: the journal's thread waits when there are more groups, and one question more is refused.
+constexpr std::size_t groups_bound = 1024;
+constexpr std::size_t questions_bound = 4096;
 
 bool changes_nodes(const cluster::Event& event)
 {
@@ -17,7 +18,7 @@ bool changes_nodes(const cluster::Event& event)
 } // namespace
 
 Replica::Replica(cluster::State state, Listeners listeners)
-    : state_(std::move(state)), briefs_(make_briefs(state_)), listeners_(std::move(listeners)), mailbox_(mailbox_bound)
+    : state_(std::move(state)), briefs_(make_briefs(state_)), listeners_(std::move(listeners))
 {
 }
 
@@ -33,30 +34,58 @@ void Replica::start()
 
 void Replica::stop()
 {
-    mailbox_.close();
+    {
+        std::lock_guard lock(mutex_);
+        closed_ = true;
+    }
+    changed_.notify_all();
     if (thread_.joinable())
         thread_.join();
 }
 
 void Replica::push(Durable durable)
 {
-    std::variant<Durable, Question> item(std::move(durable));
-    while (!mailbox_.push(std::move(item)) && !mailbox_.closed())
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return groups_.size() < groups_bound || closed_; });
+    groups_.push_back(std::move(durable));
+    lock.unlock();
+    changed_.notify_all();
+}
+
+bool Replica::ask(Question question)
+{
+    {
+        std::lock_guard lock(mutex_);
+        if (closed_ || questions_.size() >= questions_bound)
+            return false;
+        questions_.push_back(std::move(question));
+    }
+    changed_.notify_all();
+    return true;
 }
 
 void Replica::run()
 {
     for (;;) {
-        auto items = mailbox_.wait(256);
-        if (items.empty())
-            return;
-        for (auto& item : items) {
-            if (auto* durable = std::get_if<Durable>(&item))
-                take(std::move(*durable));
-            else
-                std::get<Question>(item)(*this);
+        std::deque<Durable> groups;
+        std::optional<Question> question;
+        {
+            std::unique_lock lock(mutex_);
+            changed_.wait(lock, [this] { return closed_ || !groups_.empty() || !questions_.empty(); });
+            groups.swap(groups_);
+            if (groups.empty() && !questions_.empty()) {
+                question = std::move(questions_.front());
+                questions_.pop_front();
+            }
         }
+        if (groups.empty() && !question)
+            return;
+        if (!groups.empty())
+            changed_.notify_all(); // there is room again
+        for (auto& durable : groups)
+            take(std::move(durable));
+        if (question)
+            (*question)(*this);
     }
 }
 
@@ -76,7 +105,8 @@ std::vector<JobId> Replica::take_events(const cluster::EventGroup& group)
     auto jobs = collector.take();
     std::vector<JobId> ended;
     for (const auto& job : jobs)
-        ended.push_back(job->id);
+        if (const auto now = state_.find(job->id); !now || is_final(now->state)) // not the requeued
+            ended.push_back(job->id);
     listeners_.history({group.sequence, std::move(jobs), briefs_});
     (void)snapshot_if_due(group.events.size());
     return ended;

@@ -5,12 +5,13 @@
 
 #include "cluster/owner.hpp"
 #include "cluster/reasons.hpp"
-#include "daemon/mailbox.hpp"
 #include "ended_jobs.hpp"
 
+#include <condition_variable>
+#include <deque>
 #include <functional>
+#include <mutex>
 #include <thread>
-#include <variant>
 
 namespace jarvis::jctld {
 
@@ -36,7 +37,11 @@ private:
     cluster::AdviceBoard board_;
     NodeBriefs briefs_;
     Listeners listeners_;
-    daemon::Mailbox<std::variant<Durable, Question>> mailbox_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<Durable> groups_;     // always before questions, so that no question holds up a reply
+    std::deque<Question> questions_;
+    bool closed_ = false;
     std::jthread thread_;
 
     void run();
@@ -53,7 +58,7 @@ public:
     // From the journal's thread: waits while the replica is far behind.
     void push(Durable durable);
     // From any thread; false when too many questions wait.
-    [[nodiscard]] bool ask(Question question) { return mailbox_.push(std::move(question)); }
+    [[nodiscard]] bool ask(Question question);
 
     // For questions, on the replica's thread.
     const cluster::State& state() const { return state_; }

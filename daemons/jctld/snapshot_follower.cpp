@@ -75,9 +75,9 @@ void SnapshotFollower::run()
             daemon::log().info("snapshot {} written: {} jobs", state->sequence, state->jobs.size());
         else
             daemon::log().warn("snapshot {} failed: {}", state->sequence, result.error().message);
+        busy_ = false;
         for (auto& done : waiting)
             done(result ? Result<SequenceNumber>(state->sequence) : std::unexpected(result.error()));
-        busy_ = false;
     }
 }
 

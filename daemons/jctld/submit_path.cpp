@@ -1,6 +1,7 @@
 #include "submit_path.hpp"
 
 #include "base/units.hpp"
+#include "cluster/authorize.hpp"
 #include "cluster/submit.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/deadline.hpp"
@@ -14,6 +15,8 @@ namespace jarvis::jctld {
 namespace {
 
 constexpr auto policy_deadline = std::chrono::seconds(5);
+// Scripts and environments of submits that wait for the disk.
+constexpr std::size_t max_pinned_bytes = std::size_t{512} << 20;
 // A client's clock may be ahead by so much.
 constexpr auto clock_tolerance = std::chrono::minutes(5);
 
@@ -215,6 +218,8 @@ asio::awaitable<Result<wire::Reply>> take_submit(Front& front, cluster::Caller c
     if (auto readable = wire::from_message(wire::to_message(*prepared)); !readable)
         co_return std::unexpected(readable.error());
     if (submit.test_only()) {
+        if (auto allowed = cluster::may_submit(caller, *prepared); !allowed)
+            co_return std::unexpected(allowed.error());
         auto collect = [request = *prepared](const Replica& replica) -> Result<wire::SubmitReply> {
             if (auto checked = cluster::check_request(replica.state(), request); !checked)
                 return std::unexpected(checked.error());
@@ -226,6 +231,8 @@ asio::awaitable<Result<wire::Reply>> take_submit(Front& front, cluster::Caller c
         co_return reply_of(std::move(**tested), {}, policy->verdict);
     }
 
+    if (front.parts().blobs.pinned_bytes() > max_pinned_bytes)
+        co_return fail(Errc::unavailable, "the controller is busy: too many large scripts wait for the disk; try again");
     auto pinned = std::make_shared<Pinned>(front.parts().blobs, *prepared, std::move(*submit.mutable_script()), std::move(environment));
     // Made first: g++ 12 destroys braced temporaries of a co_await expression twice.
     cluster::Command command = cluster::SubmitJob{.token = 0, .caller = std::move(caller), .request_id = *id, .digest = digest,

@@ -108,8 +108,15 @@ wire::JobDetail job_detail(const cluster::Job& job, const std::vector<NodeBrief>
     return detail;
 }
 
+void strip_contents(wire::JobSummary& summary)
+{
+    if (summary.state() == static_cast<std::uint32_t>(JobState::failed))
+        summary.mutable_end()->clear_cause();
+}
+
 void strip_contents(wire::JobDetail& detail)
 {
+    strip_contents(*detail.mutable_summary());
     auto& request = *detail.mutable_request();
     for (auto* field : {request.mutable_comment(), request.mutable_working_directory(), request.mutable_output(),
                         request.mutable_error(), request.mutable_input(), request.mutable_submit_directory(),

@@ -14,6 +14,8 @@ wire::JobDetail job_detail(const cluster::Job& job, const std::vector<NodeBrief>
 
 // Takes away what only the owner and operators may see.
 void strip_contents(wire::JobDetail& detail);
+// The same for a summary: why a script failed may name paths of its owner.
+void strip_contents(wire::JobSummary& summary);
 
 wire::NodeView node_view(const cluster::State& state, const cluster::Node& node);
 

@@ -82,6 +82,9 @@ asio::awaitable<Result<void>> ControllerLink::serve(wire::ChannelPtr channel)
         auto message = wire::parse<wire::ToNode>(**frame);
         if (!message)
             co_return std::unexpected(message.error());
+        if (message->body_case() == wire::ToNode::BODY_NOT_SET)
+            if (auto hello = wire::parse<wire::Hello>(**frame); hello && hello->has_refused())
+                co_return fail(Errc::denied, "{}", hello->refused().message()); // it knows us by now and will not have us
         if (!std::exchange(heard, true)) {
             log().info({{"epoch", epoch.value}}, "connected to the controller at {}", options_.socket);
             last_trouble_.clear();

@@ -22,6 +22,14 @@ inline bool may_see_contents(const Caller& caller, const Job& job)
     return caller.uid == job.request->account.uid || is_operator(caller);
 }
 
+// Nobody overtakes others by being unkind to them.
+inline Result<void> may_submit(const Caller& caller, const JobRequest& request)
+{
+    if (request.nice >= 0 || is_operator(caller))
+        return {};
+    return fail(Errc::denied, "--nice below 0 takes the role operator or admin (see [security]); {} has neither", caller.user);
+}
+
 inline Result<void> may_change_nodes(const Caller& caller)
 {
     if (is_operator(caller))

@@ -74,6 +74,8 @@ Outcome decide(const State& state, const SubmitJob& command, Instant)
                                               known->second));
         return answer(command.token, ReplyBody{known->second});
     }
+    if (auto allowed = may_submit(command.caller, *command.request); !allowed)
+        return answer(command.token, std::unexpected(allowed.error()));
     if (auto checked = check_request(state, *command.request); !checked)
         return answer(command.token, std::unexpected(checked.error()));
     if (state.settings.max_jobs != 0 && state.index.active_jobs >= state.settings.max_jobs)

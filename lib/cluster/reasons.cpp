@@ -73,6 +73,10 @@ PartitionAdvice why_not(const State& state, std::uint32_t index, const Job& head
     }
     const auto& node = *count.freest;
     const auto demand = demand_on(partition, *head.request, node.registration->topology);
+    if (head.request->resources.exclusive) {
+        advice.text = fmt::format("needs a whole node of partition {}: {}", partition.name, list_of(count, partition));
+        return advice;
+    }
     advice.text = fmt::format("needs {} cores and {}; {} has {} cores and {} free", demand.cores, format_memory_size(demand.memory),
                               node.name, node.free.cores.count(), format_memory_size(node.free.total_memory()));
     if (partition.nodes.size() > 1)

@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(nice_jobs_go_behind_and_ties_break_by_id)
     c.submit(job());
     c.submit(job().nice(10));
     c.submit(job());
-    c.submit(job().nice(-5));
+    c.submit(job().by(otto).nice(-5));
     c.submit(job());
     std::string order;
     for (int i = 0; i < 5; ++i) {
@@ -63,11 +63,11 @@ BOOST_AUTO_TEST_CASE(a_new_head_is_examined_and_what_goes_behind_is_told_so)
     c.submit(job());
     c.submit(job().tasks(2));
     BOOST_TEST(c.running() == "1");
-    c.submit(job().nice(-1)); // in front of 2, and fits
+    c.submit(job().by(otto).nice(-1)); // in front of 2, and fits
     BOOST_TEST(c.running() == "1 3");
     c.submit(job());
     BOOST_TEST(c.reason(4) == "Priority: behind job 2, the first in line");
-    c.submit(job().nice(-1).tasks(2));
+    c.submit(job().by(otto).nice(-1).tasks(2));
     BOOST_TEST(c.reason(5) == "Resources: needs 2 cores and 2G; n1 has 0 cores and 0 free");
     BOOST_TEST(c.reason(2) == "Priority: behind job 5, the first in line");
 }

@@ -100,9 +100,25 @@ BOOST_AUTO_TEST_CASE(the_number_of_jobs_is_limited)
 BOOST_AUTO_TEST_CASE(numbers_of_a_policy_at_the_edge_do_not_overflow)
 {
     Cluster c(some_settings(nodes(1)));
-    c.submit(job().priority(std::numeric_limits<std::int64_t>::max()).nice(-1000));
+    c.submit(job().by(otto).priority(std::numeric_limits<std::int64_t>::max()).by(otto).nice(-1000));
     c.submit(job().priority(std::numeric_limits<std::int64_t>::min()).nice(1000));
     BOOST_TEST(c.at(1).priority > c.at(2).priority);
+}
+
+BOOST_AUTO_TEST_CASE(only_operators_push_ahead)
+{
+    Cluster c(some_settings(nodes(1)));
+    BOOST_TEST(c.submit(job().nice(-1)) == "denied: --nice below 0 takes the role operator or admin (see [security]); alice has neither");
+    BOOST_TEST(c.submit(job().nice(0)) == "job 1");
+    BOOST_TEST(c.submit(job().by(otto).nice(-1)) == "job 2");
+}
+
+BOOST_AUTO_TEST_CASE(only_operators_go_before_others)
+{
+    Cluster c(some_settings(nodes(1)));
+    BOOST_TEST(c.submit(job().by(alice).nice(-1)).find("takes the role operator") != std::string::npos);
+    BOOST_TEST(c.submit(job().by(alice).nice(0)) == "job 1");
+    BOOST_TEST(c.submit(job().by(otto).nice(-1)) == "job 2");
 }
 
 BOOST_AUTO_TEST_CASE(root_is_refused_unless_allowed)
