@@ -101,9 +101,10 @@ int show_once(const Program& program, const View& view)
     if (!jobs)
         return report(program, jobs.error());
     const bool nothing = jobs->summaries.empty() && jobs->details.empty();
-    if (!nothing || jobs->unknown_ids.empty() || view.json)
+    const bool not_found = nothing && (!view.request_id.empty() || !jobs->unknown_ids.empty());
+    if (!not_found || view.json)
         fmt::print("{}", render_view(view, *jobs, standard_output_style()));
-    if (!view.request_id.empty() && nothing)
+    if (not_found && !view.request_id.empty())
         return report(program, fmt::format("no job came of request {}", view.request_id), Exit::not_found);
     return static_cast<int>(report_unknown(program, jobs->unknown_ids));
 }

@@ -20,7 +20,6 @@ Cell nothing() { return plain("-"); }
 
 Cell memory(std::int64_t bytes) { return bytes > 0 ? plain(format_memory_size(MemorySize{bytes})) : nothing(); }
 Cell time(std::int64_t us) { return plain(format_wall_time(wall_time(us))); }
-Cell duration(std::int64_t us) { return plain(format_duration(Duration(us))); }
 
 const wire::JobRequest* request(const JobRow& row)
 {
@@ -77,7 +76,7 @@ const JobColumn columns[] = {
     {"time", "TIME", "how long it has run", Align::right, 0, false,
      [](Row row, WallTime now) {
          const auto elapsed = elapsed_time(row, now);
-         return elapsed ? plain(format_duration(*elapsed)) : nothing();
+         return elapsed ? plain(duration_text(*row.summary, *elapsed)) : nothing();
      }},
     {"limit", "LIMIT", "time limit", Align::right, 0, false, [](Row row, WallTime) { return plain(limit_text(*row.summary)); }},
     {"left", "LEFT", "time until the limit", Align::right, 0, false, left},
@@ -110,7 +109,8 @@ const JobColumn columns[] = {
     {"cpu_time", "CPU TIME", "processor time used", Align::right, 0, false,
      [](Row row, WallTime) {
          const auto& usage = row.summary->usage();
-         return row.summary->has_usage() ? duration(usage.cpu_user_us() + usage.cpu_system_us()) : nothing();
+         return row.summary->has_usage() ? plain(duration_text(*row.summary, Duration(usage.cpu_user_us() + usage.cpu_system_us())))
+                                         : nothing();
      }},
     {"memory_peak", "PEAK", "most memory that it held, where known", Align::right, 0, false,
      [](Row row, WallTime) { return memory(row.summary->usage().memory_peak()); }},
@@ -215,6 +215,12 @@ std::optional<Duration> elapsed_time(const JobRow& row, WallTime now)
         return {};
     const auto end = job.has_ended_us() ? wall_time(job.ended_us()) : now;
     return std::max(Duration(end - wall_time(job.started_us())), Duration::zero()); // clocks may differ
+}
+
+std::string duration_text(const wire::JobSummary& job, Duration duration)
+{
+    constexpr std::chrono::milliseconds half_a_second{500};
+    return format_duration(job.has_ended_us() ? duration + half_a_second : duration);
 }
 
 std::string exit_text(const wire::JobEnd& end)

@@ -46,6 +46,9 @@ Table job_table(std::span<const JobRow> rows, std::span<const ChosenColumn> colu
 
 // How long the job has run, or ran; nothing before its start.
 std::optional<Duration> elapsed_time(const JobRow& row, WallTime now);
+// Of a job that has ended to the nearest second: a "sleep 8" that took 7.997 seconds shows 8. While it runs, only whole
+// seconds count, as on any clock.
+std::string duration_text(const wire::JobSummary& job, Duration duration);
 // "7", "TERM", "-": exit code or signal.
 std::string exit_text(const wire::JobEnd& end);
 // "unlimited" for the longest duration there is as well (submit_options.cpp asks for that).

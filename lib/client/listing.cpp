@@ -45,7 +45,7 @@ std::string state_line(const wire::JobDetail& job, WallTime now)
     const auto& summary = job.summary();
     std::string text(state_name(summary.state()));
     if (const auto elapsed = elapsed_time({&summary, &job}, now))
-        text += fmt::format(", {} of {}", format_duration(*elapsed), limit_text(summary));
+        text += fmt::format(", {} of {}", duration_text(summary, *elapsed), limit_text(summary));
     else
         text += fmt::format(", time limit {}", limit_text(summary));
     return text;
@@ -82,8 +82,8 @@ std::string usage_line(const wire::JobSummary& summary)
     if (!summary.has_usage())
         return {};
     const auto& usage = summary.usage();
-    auto text = fmt::format("processor time {} user, {} system", format_duration(Duration(usage.cpu_user_us())),
-                            format_duration(Duration(usage.cpu_system_us())));
+    auto text = fmt::format("processor time {} user, {} system", duration_text(summary, Duration(usage.cpu_user_us())),
+                            duration_text(summary, Duration(usage.cpu_system_us())));
     if (usage.has_memory_peak())
         text += fmt::format("; memory peak {}", size_text(usage.memory_peak()));
     return text;

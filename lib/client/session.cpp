@@ -1,5 +1,6 @@
 #include "client/session.hpp"
 
+#include "base/escape.hpp"
 #include "client/find_socket.hpp"
 #include "wire/convert.hpp"
 
@@ -8,6 +9,14 @@ namespace jarvis::client {
 namespace {
 
 constexpr std::chrono::seconds connect_limit{10};
+
+// The controller repeats in its messages what it was asked for.
+Error told(const wire::Error& message)
+{
+    auto error = wire::from_message(message);
+    error.message = escape_for_terminal(error.message);
+    return error;
+}
 
 wire::Deadline deadline_for(std::chrono::milliseconds limit)
 {
@@ -45,7 +54,7 @@ Result<wire::Reply> Session::ask(wire::Request request, std::chrono::millisecond
         if (reply->tag() != request.tag() && reply->tag() != 0)
             continue; // of a request that nobody waits for any more
         if (reply->has_error())
-            return std::unexpected(wire::from_message(reply->error()));
+            return std::unexpected(told(reply->error()));
         return reply;
     }
 }
@@ -57,7 +66,7 @@ Result<void> Session::ask(wire::Request request, const std::function<void(wire::
         if (!reply)
             return std::unexpected(reply.error());
         if (reply->has_error())
-            return std::unexpected(wire::from_message(reply->error()));
+            return std::unexpected(told(reply->error()));
         const bool more = reply->more();
         take(std::move(*reply));
         if (!more)

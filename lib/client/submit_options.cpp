@@ -63,22 +63,32 @@ Result<void> store_pattern(const std::string& text, std::string& place)
     return {};
 }
 
+Result<void> store_path(const std::string& text, std::string& place)
+{
+    if (text.empty())
+        return fail(Errc::invalid, "the path is empty");
+    place = text;
+    return {};
+}
+
+// A name stands in lists and mails; the controller refuses the same ones.
 Result<void> store_name(const std::string& text, std::string& place)
 {
     if (text.empty())
         return fail(Errc::invalid, "the name is empty");
+    if (std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+        return fail(Errc::invalid, "a name has no control characters, found \"{}\"", escape_for_terminal(text));
     place = text;
     return {};
 }
 
 // --- one function for each option that needs more than a line ---
 
-// A job's name stands in lists, mails and file names.
+// A job's name becomes part of file names too.
 Result<void> set_job_name(SubmitOptions& options, const std::string& text, WallTime)
 {
-    const bool control = std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-    if (control || !is_utf8(text))
-        return fail(Errc::invalid, "a name has no control characters and is UTF-8, found \"{}\"", escape_for_terminal(text));
+    if (!is_utf8(text))
+        return fail(Errc::invalid, "a job's name is UTF-8, found \"{}\"", escape_for_terminal(text));
     return store_name(text, options.submitted.request.name);
 }
 
@@ -165,45 +175,51 @@ const SubmitOption table[] = {
     {{'p', "partition", "NAME", "partition to run in (default: the cluster's default partition)"}, false,
      [](Options o, Text text, WallTime) { return store_name(text, o.submitted.request.partition); }},
     {{'n', "ntasks", "N", "number of tasks (default: 1)"}, false,
-     [](Options o, Text text, WallTime) { return set_count(o.submitted.request.resources.tasks, text, wire::limits::tasks); }},
+     [](Options o, Text text, WallTime) { return set_count(o.submitted.request.resources.tasks, text, wire::limits::tasks); },
+     "a number such as 4"},
     {{'c', "cpus-per-task", "N", "cores for each task, with all their hardware threads (default: 1)"}, false,
      [](Options o, Text text, WallTime) {
          return set_count(o.submitted.request.resources.cpus_per_task, text, wire::limits::cpus_per_task);
-     }},
+     }, "a number such as 2"},
     {{0, "mem", "SIZE", "memory on each node: 512M, 4G; a plain number is MiB"}, false,
      [](Options o, Text text, WallTime) {
          o.submitted.request.resources.memory_per_cpu.reset();
          return store_memory(text, o.submitted.request.resources.memory_per_node);
-     }},
+     }, "a size such as 4G"},
     {{0, "mem-per-cpu", "SIZE", "memory for each core, instead of --mem"}, false,
      [](Options o, Text text, WallTime) {
          o.submitted.request.resources.memory_per_node.reset();
          return store_memory(text, o.submitted.request.resources.memory_per_cpu);
-     }},
-    {{'t', "time", "TIME", "time limit: 30m, 2h, 1d, HH:MM:SS, D-HH:MM; a plain number is minutes; \"unlimited\""}, false, set_time},
+     }, "a size such as 2G"},
+    {{'t', "time", "TIME", "time limit: 30m, 2h, 1d, HH:MM:SS, D-HH:MM; a plain number is minutes; \"unlimited\""}, false, set_time,
+     "a time such as 2h"},
     {{'o', "output", "PATTERN", "file for standard output (default: jarvis-%j.out); %j job id, %x job name, %u user, %A array job "
                                 "id, %a array index, %N first node, %% a percent sign"}, false,
-     [](Options o, Text text, WallTime) { return store_pattern(text, o.submitted.request.output); }},
+     [](Options o, Text text, WallTime) { return store_pattern(text, o.submitted.request.output); },
+     "a path such as run-%j.out"},
     {{'e', "error", "PATTERN", "file for standard error (default: with standard output)"}, false,
-     [](Options o, Text text, WallTime) { return store_pattern(text, o.submitted.request.error); }},
+     [](Options o, Text text, WallTime) { return store_pattern(text, o.submitted.request.error); }, "a path such as run-%j.err"},
     {{'i', "input", "PATTERN", "file for standard input (default: /dev/null)"}, false,
-     [](Options o, Text text, WallTime) { return store_pattern(text, o.submitted.request.input); }},
+     [](Options o, Text text, WallTime) { return store_pattern(text, o.submitted.request.input); }, "a path such as data.txt"},
     {{0, "open-mode", "MODE", "append or truncate the output files (default: truncate at the first start, append after a requeue)"},
-     false, set_open_mode},
+     false, set_open_mode, "append or truncate"},
     {{'D', "chdir", "FOLDER", "folder to run in (default: the one that the job is submitted from)"}, false,
-     [](Options o, Text text, WallTime) { return store_name(text, o.chdir); }},
+     [](Options o, Text text, WallTime) { return store_path(text, o.chdir); }},
     {{0, "export", "LIST", "variables that the job gets: ALL (default), NONE, or NAME[=VALUE],...; ALL can be one of a list"}, false,
-     [](Options o, Text text, WallTime) { return store(parse_export(text), o.exported); }},
+     [](Options o, Text text, WallTime) { return store(parse_export(text), o.exported); },
+     "a list such as ALL or HOME,PATH"},
     {{0, "propagate", "LIST", "resource limits taken from here: ALL, NONE (default), or names such as NOFILE,STACK"}, false,
-     [](Options o, Text text, WallTime) { return store(parse_propagate(text), o.propagated); }},
+     [](Options o, Text text, WallTime) { return store(parse_propagate(text), o.propagated); },
+     "a list such as ALL or NOFILE,CORE"},
     {{'H', "hold", "", "wait until jrelease lets the job go"}, false,
      [](Options o, Text, WallTime) -> Result<void> { o.submitted.request.hold = true; return {}; }},
     {{0, "begin", "TIME", "not before: 16:00, tomorrow, now+2h, 2026-11-21T08:00"}, false,
-     [](Options o, Text text, WallTime now) { return store(parse_wall_time(text, now), o.submitted.request.begin); }},
+     [](Options o, Text text, WallTime now) { return store(parse_wall_time(text, now), o.submitted.request.begin); },
+     "a time such as 16:00"},
     {{0, "nice", "N", "run later than others (N above 0), or sooner (below 0, operators only)"}, false,
      [](Options o, Text text, WallTime) {
          return store(parse_number(text, -wire::limits::nice, wire::limits::nice), o.submitted.request.nice);
-     }},
+     }, "a number such as 10"},
     {{0, "exclusive", "", "whole nodes, shared with no other job"}, false,
      [](Options o, Text, WallTime) -> Result<void> { o.submitted.request.resources.exclusive = true; return {}; }},
     {{0, "requeue", "", "run again from the start when a node fails"}, false,
@@ -211,11 +227,11 @@ const SubmitOption table[] = {
     {{0, "no-requeue", "", "end as NODE_FAIL when a node fails"}, false,
      [](Options o, Text, WallTime) -> Result<void> { o.submitted.requeue = false; return {}; }},
     {{0, "signal", "[B:]SIG[@SECONDS]", "signal to send so long before the time limit (default: 60); with B: to the script's own "
-                                        "process alone"}, false, set_signal},
+                                        "process alone"}, false, set_signal, "a signal such as USR1@120"},
     {{0, "comment", "TEXT", "text that is kept with the job"}, false,
      [](Options o, Text text, WallTime) -> Result<void> { o.submitted.request.comment = text; return {}; }},
     {{0, "mail-type", "LIST", "what to send mail about: NONE, ALL, BEGIN, END, FAIL, REQUEUE (kept, and told to mail programs)"}, false,
-     set_mail_type},
+     set_mail_type, "a list such as END,FAIL"},
     {{0, "mail-user", "ADDRESS", "where to send mail"}, false,
      [](Options o, Text text, WallTime) { return store_name(text, o.submitted.request.mail_user); }},
     {{0, "wrap", "CMD", "run this command of /bin/sh instead of a script"}, true,
@@ -256,11 +272,25 @@ Result<void> check_together(const std::vector<GivenOption>& given)
     return {};
 }
 
+// "--wait", "-H", "-n4": what somebody typed who forgot the value of the option before it.
+bool looks_like_option(const std::string& word)
+{
+    if (word.starts_with("--"))
+        return word.size() > 2;
+    const auto parsed = parse_words(submit_option_list(), std::span(&word, 1)); // "-HUP" and "-5" are none
+    return parsed ? !parsed->options.empty() : parsed.error().kind == WrongUsage::Kind::missing_value;
+}
+
 Result<void> apply_one(SubmitOptions& options, const GivenOption& given, WallTime now)
 {
     if (given.value.find('\0') != std::string::npos)
         return fail(Errc::invalid, "the value has a NUL byte");
-    return entry(given.option).apply(options, given.value, now);
+    const auto& option = entry(given.option);
+    auto applied = option.apply(options, given.value, now);
+    if (!applied && looks_like_option(given.value))
+        return fail(Errc::invalid, "\"{}\" is an option; --{} needs {}", escape_for_terminal(given.value), option.option.name,
+                    option.needs);
+    return applied;
 }
 
 Result<void> apply_directives(SubmitOptions& options, std::string_view script, std::string_view name, WallTime now)

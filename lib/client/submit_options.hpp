@@ -31,6 +31,7 @@ struct SubmitOption {
     Option option;
     bool command_line_only; // not in the environment, not in a script
     Result<void> (*apply)(SubmitOptions& options, const std::string& value, WallTime now);
+    std::string_view needs = "a value"; // said where another option was typed in its place
 };
 std::span<const SubmitOption> submit_option_table();
 // The same as parse_words and --help take it.

@@ -94,6 +94,19 @@ BOOST_AUTO_TEST_CASE(history)
     check_golden("history.txt", queue(sample_details(), history_columns, {}));
 }
 
+BOOST_AUTO_TEST_CASE(durations_of_ended_jobs_are_rounded)
+{
+    wire::JobSummary job;
+    job.mutable_usage()->set_elapsed_us(7'997'000);
+    job.mutable_usage()->set_cpu_user_us(1'400'000);
+    job.mutable_usage()->set_cpu_system_us(100'000);
+    const Jobs running{{job}, {}, {}, 0};
+    job.set_ended_us(1);
+    const Jobs ended{{job}, {}, {}, 0};
+    BOOST_TEST(queue(running, "time,cpu_time", {}) == "    TIME  CPU TIME\n00:00:07  00:00:01\n");
+    BOOST_TEST(queue(ended, "time,cpu_time", {}) == "    TIME  CPU TIME\n00:00:08  00:00:02\n");
+}
+
 BOOST_AUTO_TEST_CASE(nodes)
 {
     check_golden("nodes.txt", render(node_table(sample_nodes()), {}));

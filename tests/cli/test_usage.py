@@ -48,6 +48,13 @@ class Usage(Commands):
         self.check(2, "what to do?", "jadmin")
         self.check(2, "unknown action \"pong\"; did you mean \"ping\"?", "jadmin", "pong")
 
+    def test_names_have_no_control_characters(self):
+        self.check(2, "--partition: a name has no control characters", "jsub", "-p", b"\xff\n", "--wrap", "true")
+        self.check(2, "--mail-user: a name has no control characters", "jsub", "--mail-user", "a\nb", "--wrap", "true")
+
+    def test_an_option_in_the_place_of_a_value(self):
+        self.check(2, "--propagate needs a list such as ALL or NOFILE,CORE", "jsub", "--propagate", "--wait", "--wrap", "true")
+
     def test_unknown_users_are_3(self):
         for words in (["jqueue", "-u"], ["jcancel", "-u"], ["jacct", "-u"]):
             self.check(3, "no such user: no_such_user_here", *words, "no_such_user_here")

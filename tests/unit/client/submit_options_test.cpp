@@ -98,8 +98,28 @@ BOOST_AUTO_TEST_CASE(wrong_values_say_where_they_stand)
     BOOST_TEST(problem({}, {}, "#JSUB echo\n") == "run.sh:2: expected an option, found \"echo\"");
     BOOST_TEST(problem({}, {}, "#JSUB --wait\n") == "run.sh:2: --wait is for the command line only");
     for (const Words& words : std::vector<Words>{{"--open-mode=x"}, {"--signal=NOPE"}, {"--signal=15@0"}, {"--mail-type=x"}, {"-o", "%q"},
-                                                 {"-t", "0"}, {"-J", ""}, {"-J", "two\nlines"}, {"-J", "latin\xe4"}, {"-J", "esc\x1b[1m"}, {"--begin=soon"}, {"--nice=1e3"}, {"--export=1"}})
+                                                 {"-t", "0"}, {"-J", ""}, {"-J", "two\nlines"}, {"-J", "latin\xe4"}, {"-J", "esc\x1b[1m"},
+                                                 {"-p", "\xff\n"}, {"-p", "del\x7f"}, {"--mail-user", "a\nb"}, {"--begin=soon"}, {"--nice=1e3"}, {"--export=1"}})
         BOOST_TEST(!problem(words).empty(), words[0]);
+}
+
+BOOST_AUTO_TEST_CASE(names_without_control_characters)
+{
+    BOOST_TEST(problem({"-p", "\xff\n"}) == "--partition: a name has no control characters, found \"\\xff\\n\"");
+    BOOST_TEST(problem({"--mail-user", "a\nb"}) == "--mail-user: a name has no control characters, found \"a\\nb\"");
+    BOOST_TEST(problem({"-D", "two\nlines"}).empty()); // a folder may be called anything
+}
+
+BOOST_AUTO_TEST_CASE(an_option_in_the_place_of_a_value)
+{
+    BOOST_TEST(problem({"--propagate", "--wait"}) ==
+               "--propagate: \"--wait\" is an option; --propagate needs a list such as ALL or NOFILE,CORE");
+    BOOST_TEST(problem({"-n", "-c4"}) == "--ntasks: \"-c4\" is an option; --ntasks needs a number such as 4");
+    BOOST_TEST(problem({"-t", "-H"}) == "--time: \"-H\" is an option; --time needs a time such as 2h");
+    BOOST_TEST(problem({}, {}, "#JSUB --mem --hold\n") == "run.sh:2: --mem: \"--hold\" is an option; --mem needs a size such as 4G");
+    BOOST_TEST(problem({"-n", "-5"}).starts_with("--ntasks: expected a number"));
+    BOOST_TEST(problem({"--signal", "-HUP"}).find("is an option") == std::string::npos);
+    BOOST_TEST(request({"-J", "--wait"}).name == "--wait"); // what fits is taken
 }
 
 BOOST_AUTO_TEST_CASE(flags_in_the_environment_are_switches)
