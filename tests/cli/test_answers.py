@@ -52,7 +52,7 @@ class Answers(Commands):
             controller.join()
 
     def test_what_is_not_found_is_3(self):
-        for words in (["jqueue", "-p", "nope"], ["jacct", "-a"], ["jnodes"], 
+        for words in (["jqueue", "-p", "nope"], ["jacct", "-a"], ["jnodes"],
                       ["jqueue", "-l", "-p", "nope"], ["jqueue", "--json", "-p", "nope"]):
             got = self.ask(failure(NOT_FOUND, b'no partition "nope"'), *words)
             self.assertEqual(got, (3, "", f'{words[0]}: no partition "nope"\n'), words)
