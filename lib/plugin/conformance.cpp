@@ -4,8 +4,6 @@
 #include "plugin/auth.hpp"
 #include "plugin/policy.hpp"
 
-#include <jarvis/runtime.h>
-
 #include <cerrno>
 
 #include <fcntl.h>
@@ -103,25 +101,6 @@ void check_policy(const Source& source, const CheckListener& listener)
     });
 }
 
-// What can be said of a runtime without starting processes as a job: its launcher's own tests do the rest.
-void check_runtime(const Source& source, const CheckListener& listener)
-{
-    run_check(listener, "loads", [&] {
-        constexpr std::size_t needed = offsetof(jarvis_runtime, close) + sizeof(jarvis_runtime::close);
-        const auto plugin = need(load<jarvis_runtime>(source.file, "runtime", needed), "load");
-        const jarvis_runtime& table = plugin.table;
-        require(table.load && table.start && table.wait && table.close,
-                "its table lacks a function that every runtime has");
-        const auto arguments = need(open_arguments(*plugin.header, source), "settings");
-        ErrorBuffer error;
-        void* state = nullptr;
-        need(error.result(table.load(arguments->get(), &state, error.data(), error.size())), "load");
-        if (table.attach)
-            need(error.result(table.attach(state, error.data(), error.size())), "attach");
-        table.close(state);
-    });
-}
-
 void check_plugin(std::string_view kind, const Source& source, const std::string& folder, const CheckListener& listener)
 {
     run_check(listener, "loads_and_its_settings_have_good_defaults", [&] {
@@ -135,7 +114,7 @@ void check_plugin(std::string_view kind, const Source& source, const std::string
     else if (kind == "policy")
         check_policy(source, listener);
     else if (kind == "runtime")
-        check_runtime(source, listener);
+        check_runtime(source, folder, listener);
 }
 
 } // namespace jarvis::plugin

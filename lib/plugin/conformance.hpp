@@ -59,6 +59,7 @@ void run_check(const CheckListener& listener, std::string_view name, const std::
 void check_storage(const Source& source, const std::string& folder, const CheckListener& listener);
 void check_auth(const Source& source, const CheckListener& listener);
 void check_policy(const Source& source, const CheckListener& listener);
-void check_runtime(const Source& source, const CheckListener& listener);
+// Forks: for a process of one thread without other children, since those that a plugin leaves behind are ended.
+void check_runtime(const Source& source, const std::string& folder, const CheckListener& listener);
 
 } // namespace jarvis::plugin

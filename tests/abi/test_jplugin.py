@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import tempfile
 import unittest
+import unittest.mock
 
 BUILD = pathlib.Path(os.environ.get("JARVIS_BUILD_DIR", "build/debug")).resolve()
 OURS = BUILD / "lib/jarvis/plugins"
@@ -21,6 +22,34 @@ names = "n1"
 name = "batch"
 nodes = "ALL"
 """
+
+RUNTIME_CHECKS = [
+    "loads_and_its_settings_have_good_defaults",
+    "loads",
+    "gives_the_exit_code",
+    "gives_the_signal_that_ended_it",
+    "reaps_what_the_job_leaves_behind",
+    "gives_input_and_output_and_makes_files_with_the_umask",
+    "joins_error_with_output_where_it_has_no_path",
+    "empties_the_output_or_appends_to_it",
+    "gives_arguments_and_this_environment_alone",
+    "starts_a_session",
+    "gives_no_descriptor_but_0_1_2",
+    "blames_the_user_for_an_output_that_cannot_be_opened",
+    "blames_the_user_for_an_interpreter_that_is_missing",
+]
+
+
+def working_below(folder):
+    """The processes whose working directory is in a folder, also in one that is removed by now."""
+    found = []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(process / "cwd").startswith(str(folder)):
+                found.append(process.name)
+        except OSError:
+            pass  # gone, or not ours
+    return found
 
 
 class Jplugin(unittest.TestCase):
@@ -72,6 +101,21 @@ class Jplugin(unittest.TestCase):
         self.assertIn("FAILED  opens_and_chooses_an_order: crashed the process: signal", crashed.stdout)
         refused = self.run_it("check", str(BROKEN / "policy_other_major.so"), code=1)
         self.assertIn("made for plugin ABI 7.3", refused.stdout)
+
+    def test_check_of_a_runtime_runs_jobs_and_leaves_nothing(self):
+        scratch = pathlib.Path(self.folder.name) / "scratch"
+        scratch.mkdir()
+        with unittest.mock.patch.dict(os.environ, TMPDIR=str(scratch)):
+            for plugin in ("native", str(BROKEN / "runtime_teaching.so")):
+                answer = json.loads(self.run_it("check", plugin, "--json").stdout)
+                self.assertEqual([c["name"] for c in answer["checks"]], RUNTIME_CHECKS)
+            leaky = json.loads(self.run_it("check", str(BROKEN / "runtime_leaky.so"), "--json", code=1).stdout)
+        failed = {c["name"]: c["why"] for c in leaky["checks"] if not c["passed"]}
+        self.assertEqual(set(failed), {"gives_the_signal_that_ended_it", "gives_no_descriptor_but_0_1_2"})
+        self.assertIn("97", failed["gives_no_descriptor_but_0_1_2"])
+        self.assertIn("signals blocked", failed["gives_the_signal_that_ended_it"])
+        self.assertEqual(list(scratch.iterdir()), [])
+        self.assertEqual(working_below(scratch), [])
 
     def test_a_wrong_setting_is_named_with_its_place(self):
         path = self.config('reserv = "8M"')

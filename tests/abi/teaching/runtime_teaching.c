@@ -2,10 +2,14 @@
  * A teaching plugin: a runtime in plain C that knows just enough to run a program: no cgroup, no affinity, no limits,
  * and the process is the shepherd's own user's. (The plugin "native" does it all.) Built as runtime_teaching.so.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* pipe2, close_range */
+#endif
 #include <jarvis/runtime.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,8 +26,21 @@ static int32_t load(const struct jarvis_open *args, void **state, char *error, u
     return JARVIS_OK;
 }
 
-/* In the child. Comes back with errno only if the program cannot be executed. */
-static void become(const struct jarvis_launch *launch)
+/* Why the program was not executed. Also valid in the parent: the child has a copy of the same memory. */
+struct failure {
+    int number;       /* as errno has it */
+    const char *path; /* what could not be entered, opened or executed */
+};
+
+static int take(const char *path, int how, int wanted, struct failure *failure)
+{
+    failure->path = path ? path : "/dev/null";
+    const int opened = open(failure->path, how, 0666);
+    return opened < 0 ? -1 : dup2(opened, wanted);
+}
+
+/* In the child. Comes back only if the program cannot be executed. */
+static void become(const struct jarvis_launch *launch, struct failure *failure)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -31,30 +48,30 @@ static void become(const struct jarvis_launch *launch)
     umask(launch->umask);
     setsid();
     const int how = O_WRONLY | O_CREAT | (launch->flags & JARVIS_LAUNCH_APPEND ? O_APPEND : O_TRUNC);
-    if (chdir(launch->working_directory) != 0)
-        return;
-    const int in = open(launch->input_path ? launch->input_path : "/dev/null", O_RDONLY);
-    const int out = open(launch->output_path ? launch->output_path : "/dev/null", how, 0666);
-    const int err = launch->error_path ? open(launch->error_path, how, 0666) : dup(out);
-    if (in < 0 || out < 0 || err < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
-        return;
-    execve(launch->program, (char *const *)launch->argv, (char *const *)launch->envp);
+    failure->path = launch->working_directory;
+    if (chdir(launch->working_directory) == 0 && take(launch->input_path, O_RDONLY, 0, failure) == 0
+        && take(launch->output_path, how, 1, failure) == 1
+        && (launch->error_path ? take(launch->error_path, how, 2, failure) : dup2(1, 2)) == 2) {
+        failure->path = launch->program;
+        if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0) /* the pipe too is needed until then */
+            execve(launch->program, (char *const *)launch->argv, (char *const *)launch->envp);
+    }
+    failure->number = errno;
 }
 
 static int32_t start(void *state, const struct jarvis_launch *launch, struct jarvis_handle *handle, uint32_t *fault,
                      char *error, uint32_t error_size)
 {
     (void)state;
-    int report[2]; /* closed by the exec; else errno comes through it */
-    int failure = 0;
+    int report[2]; /* closed by the exec; else the failure comes through it */
+    struct failure failure = {0, NULL};
     *fault = JARVIS_FAULT_SYSTEM;
     if (pipe2(report, O_CLOEXEC) != 0 || (handle->pid = fork()) < 0) {
         snprintf(error, error_size, "cannot start a process: %s", strerror(errno));
         return JARVIS_UNAVAILABLE;
     }
     if (handle->pid == 0) {
-        become(launch);
-        failure = errno;
+        become(launch, &failure);
         (void)!write(report[1], &failure, sizeof failure);
         _exit(127);
     }
@@ -65,7 +82,7 @@ static int32_t start(void *state, const struct jarvis_launch *launch, struct jar
         return JARVIS_OK;
     waitpid(handle->pid, NULL, 0);
     *fault = JARVIS_FAULT_USER;
-    snprintf(error, error_size, "cannot run %s: %s", launch->program, strerror(failure));
+    snprintf(error, error_size, "cannot use %s: %s", failure.path, strerror(failure.number));
     return JARVIS_INVALID;
 }
 
