@@ -255,8 +255,12 @@ asio::awaitable<void> Controller::accept_loop()
 // A node that went away while the storage failed: nobody could note it then.
 asio::awaitable<void> Controller::watch_nodes()
 {
-    while (co_await daemon::sleep_for(front_->settings()->heartbeat))
+    for (;;) {
+        const bool waited = co_await daemon::sleep_for(front_->settings()->heartbeat);
+        if (!waited)
+            co_return;
         front_->nodes().report_absent();
+    }
 }
 
 asio::awaitable<void> Controller::reload()
