@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """What no honest peer sends, on every socket: that connection ends, with a logged reason, and nothing else is touched."""
+import contextlib
 import os
 import random
+import re
 import socket
 import struct
 
@@ -43,6 +45,37 @@ class Garbage(SharedCluster):
             except (BrokenPipeError, ConnectionResetError):
                 pass
             return read_all(channel)
+
+    @contextlib.contextmanager
+    def logged(self, reason):
+        """The controller's log gets a line with this reason, a regular expression, while the block runs."""
+        begin = self.c.jctld.log.stat().st_size
+        yield
+        lines = lambda: self.c.jctld.log.read_bytes()[begin:].decode(errors="replace")      # noqa: E731
+        line = rf"(?m)^\S+ (info|warning) +jctld\[\d+\]: (uid \d+ pid \d+ on |node ).*{reason}"
+        wait_for(lambda: re.search(line, lines()), lambda: f"a line with the reason '{reason}' in the controller's log:\n{lines()}", 20)
+
+    def test_reason_of_every_ended_connection_is_logged(self):
+        path = self.c.socket_path
+        with self.logged("a message of 4294967295 bytes was announced; at most 65536 are taken"):
+            self.throw(path, struct.pack(">I", 0xFFFFFFFF))
+        with self.logged("the first message is no Hello"):
+            self.throw(path, frame(b"\xff" * 50))
+        with self.logged("999"):
+            self.throw(path, frame(hello(major=999)))
+        with self.logged("a request that cannot be read"):
+            self.throw(path, frame(hello()) + frame(b"\xff" * 50))
+        with self.logged("a message of 3145728 bytes was announced; at most 2097152 are taken"):
+            with connect(path) as channel:
+                channel.sendall(frame(hello()))
+                self.assertTrue(channel.recv(65536))        # the larger limit holds from the answer on
+                channel.sendall(struct.pack(">I", 3 << 20))
+                read_all(channel)
+        with self.logged("; the connection is closed"):
+            self.throw(path, frame(hello(role=1)) + frame(b"\xff" * 50))
+        for cut in (struct.pack(">I", 50), frame(b"x" * 50)[:20], b"\0"):
+            with self.logged(""):
+                self.throw(path, cut)
 
     def test_random_bytes_on_every_socket(self):
         chance = random.Random(SEED)

@@ -74,6 +74,14 @@ class Permissions(SharedCluster):
         self.assertTrue(self.c.jctld.running())
         self.assertIn(self.c.node_state(), ("idle", "mixed", "allocated"))
 
+    def test_overtaking_others_takes_a_role(self):
+        self.assertSays(self.c.run("jsub", "-H", "--nice=-1000", "--wrap", "true", user=USER), 1, "--nice", "operator")
+        self.assertEqual(self.c.json("jq", "-u", USER, "--json")["jobs"], [])
+        job = self.c.submit("-H", "--nice=-1000", wrap="true")
+        self.assertEqual(self.c.json("jq", "-j", job, "-l", "--json")["jobs"][0]["request"]["nice"], -1000)
+        kind = self.c.submit("-H", "--nice=1000", user=USER, wrap="true")
+        self.cancel(job, kind)
+
     def test_ordinary_user_can_submit_look_and_cancel(self):
         job = self.c.submit("-H", user=OTHER_USER, wrap="true")
         self.assertIn(job, self.c.run("jq", user=OTHER_USER, check=0).out)

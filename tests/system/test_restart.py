@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Daemons are stopped and killed at random moments of a stream of submissions; nothing acknowledged is lost or doubled.
+"""Daemons and the launcher are stopped and killed at random moments of a stream of submissions; nothing acknowledged is lost or doubled.
 
     test_restart.py [--rounds N]        N rounds for each daemon and each way of ending it (3)
 
@@ -8,6 +8,7 @@ code 4 (outcome unknown) were told so; they may have become jobs or not, but at 
 """
 import argparse
 import collections
+import os
 import pathlib
 import random
 import signal
@@ -16,7 +17,7 @@ import sys
 import threading
 import time
 
-from jarvis_cluster import Cluster, TestCase, main, seed_of_run, wait_for
+from jarvis_cluster import Cluster, TestCase, main, processes_of, seed_of_run, start_time, wait_for
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--rounds", type=int, default=3)
@@ -73,11 +74,30 @@ class Stream(threading.Thread):
         self.join()
 
 
+class Launcher:
+    """The jshepherd that listens for jnoded, which starts the next one. Its templates and shepherds have other names."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+
+    def pids(self):
+        return [pid for pid, command in processes_of(str(self.cluster.folder)).items() if "jshepherd --socket " in command]
+
+    def stop(self, how):
+        pid = wait_for(self.pids, lambda: f"a launcher\n{self.cluster.tails()}")[0]
+        started = start_time(pid)
+        os.kill(pid, how)
+        wait_for(lambda: pid not in self.pids() or start_time(pid) != started, f"the launcher to end after {how.name}")
+
+    def start(self):
+        wait_for(self.pids, lambda: f"jnoded to start a launcher\n{self.cluster.tails()}")
+
+
 class Restart(TestCase):
     def rounds_of(self, name, how):
         chance = random.Random(f"{SEED}-{name}-{how}")
         with Cluster(controller='kill_grace = "5s"') as c:
-            daemon = {"jctld": c.jctld, "jnoded": c.jnoded}[name]
+            daemon = {"jctld": c.jctld, "jnoded": c.jnoded, "launcher": Launcher(c)}[name]
             everything = []
             unknown = []
             for number in range(options.rounds):
@@ -136,6 +156,12 @@ class Restart(TestCase):
 
     def test_node_daemon_is_killed(self):
         self.rounds_of("jnoded", signal.SIGKILL)
+
+    def test_launcher_is_stopped(self):
+        self.rounds_of("launcher", signal.SIGTERM)
+
+    def test_launcher_is_killed(self):
+        self.rounds_of("launcher", signal.SIGKILL)
 
     def test_both_are_killed_while_a_long_job_runs(self):
         with Cluster() as c:
