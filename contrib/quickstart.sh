@@ -113,6 +113,13 @@ stop_daemon() {
 
 running_jobs() { "$software/bin/jqueue" -t R,CG,S --format id 2>/dev/null | grep -c '^ *[0-9]' || true; }
 
+# A run-time folder outside of the demo's own would stay behind when somebody removes that. What it holds (sockets, and
+# records of jobs that have ended) serves no next start.
+remove_short_run_dir() {
+    [[ $run != "$demo"/* && -d $run && -O $run && ! -L $run ]] || return 0
+    rm -rf -- "$run"
+}
+
 stop_cluster() {
     local jobs=0
     if [[ -x $software/bin/jqueue && -n $(daemon_pids jctld) ]]; then
@@ -122,6 +129,7 @@ stop_cluster() {
     stop_daemon jctld
     if [[ $jobs == 0 ]]; then
         stop_daemon jshepherd
+        remove_short_run_dir
     else
         say "$jobs running job(s) go on; the next start finds them again. To end them: start, jcancel, stop."
     fi

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import tomllib
 import unittest
 
 from jarvis_cluster import (BUILD, IS_ROOT, OTHER_USER, SLOWDOWN, SOURCE, USER, Cluster, TestCase, main, needs_root, processes_of,
@@ -124,7 +125,10 @@ class Quickstart(TestCase):
         user = USER if IS_ROOT else None
         parent = self.folder("a folder with blanks/" + "very-deep/" * 12 + "it's \"here\"", user)
         demo = self.whole_life(parent, user)
+        run = pathlib.Path(tomllib.loads((demo / "jarvis.toml").read_text())["controller"]["socket"]).parent
+        self.assertTrue(run.is_dir() and demo not in run.parents, run)
         self.stop(demo, parent, user)
+        self.assertFalse(run.exists(), run)
 
     @needs_root
     def test_folder_that_others_cannot_reach_is_named(self):
