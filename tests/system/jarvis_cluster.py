@@ -416,7 +416,9 @@ class Cluster:
         return self.wait_state(job, *FINAL, seconds=seconds)
 
     def output(self, job, user=None):
-        return (self.work(user) / f"jarvis-{job}.out").read_bytes().decode(errors="surrogateescape")
+        """What the job has written so far; nothing while its file is not there yet."""
+        path = self.work(user) / f"jarvis-{job}.out"
+        return path.read_bytes().decode(errors="surrogateescape") if path.exists() else ""
 
     def run_job(self, *options, user=None, **what):
         """Submits, waits, and returns what jacct says of the end, with the default output under 'text'."""

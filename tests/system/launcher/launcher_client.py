@@ -170,9 +170,12 @@ class Launcher:
     def template(self):
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as children:
             for pid in map(int, children.read().split()):
-                with open(f"/proc/{pid}/comm", encoding="ascii") as name:  # shepherds are called job_<id>
-                    if name.read() == "jshepherd\n":
-                        return pid
+                try:
+                    with open(f"/proc/{pid}/comm", encoding="ascii") as name:  # shepherds are called job_<id>
+                        if name.read() == "jshepherd\n":
+                            return pid
+                except (FileNotFoundError, ProcessLookupError):  # it went meanwhile
+                    continue
         return None
 
     def stop(self, number=signal.SIGTERM):
