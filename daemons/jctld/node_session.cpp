@@ -13,7 +13,8 @@ namespace jarvis::jctld {
 
 namespace {
 
-// A node that says nothing for so many heartbeats is gone; its jobs are not.
+// A node that says nothing of its session for so many heartbeats is gone; its jobs are not. One that goes on in an older
+// session (it has not heard of the newer one, and never will) is as good as gone: it registers anew when it is cut off.
 constexpr int silent_heartbeats = 3;
 constexpr auto silence_margin = std::chrono::seconds(5);
 
@@ -201,30 +202,38 @@ asio::awaitable<void> NodeSessions::serve(wire::ChannelPtr channel, std::string 
 
 asio::awaitable<void> NodeSessions::read_frames(NodeSession& session)
 {
+    auto heard = std::chrono::steady_clock::now();
     for (;;) {
         const auto heartbeat = std::max(session.heartbeat, front_.settings()->heartbeat);
         const auto silence = std::chrono::ceil<std::chrono::milliseconds>(heartbeat * silent_heartbeats) + silence_margin;
-        auto frame = co_await daemon::within(silence, "node " + session.name, session.channel->read_frame());
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(heard + silence - std::chrono::steady_clock::now());
+        auto frame = co_await daemon::within(std::max(left, std::chrono::milliseconds(0)), "node " + session.name,
+                                             session.channel->read_frame());
         if (!frame)
             daemon::log().warn("node {}: {}; the connection is closed", session.name, frame.error().message);
         if (!frame || !*frame)
             co_return;
-        if (auto taken = take_frame(session, **frame); !taken) {
+        const auto taken = take_frame(session, **frame);
+        if (!taken) {
             daemon::log().warn("node {}: {}; the connection is closed", session.name, taken.error().message);
             co_return;
         }
+        if (*taken)
+            heard = std::chrono::steady_clock::now();
     }
 }
 
-Result<void> NodeSessions::take_frame(NodeSession& session, const std::string& frame)
+Result<bool> NodeSessions::take_frame(NodeSession& session, const std::string& frame)
 {
     wire::FromNode message;
     if (!message.ParseFromString(frame))
         return fail(Errc::corrupt, "a message that cannot be read");
-    if (message.has_register_())
-        return take_register(session, message);
+    if (message.has_register_()) {
+        auto taken = take_register(session, message);
+        return taken ? Result<bool>(true) : std::unexpected(taken.error());
+    }
     if (!session.node || message.session() != session.id || message.serial() <= session.last_serial)
-        return {}; // of an earlier session, or doubled
+        return false; // of an earlier session, or doubled
     session.last_serial = message.serial();
     cluster::NodeReported command{.node = *session.node, .report = {}, .complete = message.has_report()};
     if (message.has_report()) {
@@ -238,11 +247,11 @@ Result<void> NodeSessions::take_frame(NodeSession& session, const std::string& f
             return std::unexpected(ended.error());
         command.report.ended.push_back(std::move(*ended));
     } else {
-        return {}; // a newer node says something that we do not know
+        return true; // a newer node says something that we do not know
     }
     // A full mailbox loses nothing: the node's next report says the same.
     (void)front_.parts().owner.push(std::move(command));
-    return {};
+    return true;
 }
 
 Result<void> NodeSessions::take_register(NodeSession& session, const wire::FromNode& message)

@@ -48,7 +48,8 @@ class NodeSessions {
     std::map<std::string, cluster::SessionId> claims_;      // the newest Register of each name
 
     asio::awaitable<void> read_frames(NodeSession& session);
-    Result<void> take_frame(NodeSession& session, const std::string& frame);
+    // False for what does not count: it is of an earlier session, or doubled.
+    Result<bool> take_frame(NodeSession& session, const std::string& frame);
     Result<void> take_register(NodeSession& session, const wire::FromNode& message);
     void forget(NodeSession& session);
     void welcome(const cluster::WelcomeNode& effect);

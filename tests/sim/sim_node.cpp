@@ -210,9 +210,11 @@ void SimNode::run_process(node::JobKey key)
     const auto life = ++process_lives_;
     processes_[key] = {.cores = cores, .ignores_term = world_.chance(0.1), .life = life};
     ++world_.count["job: process started"];
-    const auto runs = world_.chance(0.5) ? world_.between(10ms, 10min) : world_.between(1min, 5h);
+    const auto kind = world_.below(10); // a third is so short that it is over while messages about it are still on the way
+    const auto runs = kind < 3 ? world_.between(10ms, 20s) : kind < 5 ? world_.between(1s, 10min) : world_.between(1min, 5h);
     const int status = world_.chance(0.8) ? 0 : static_cast<int>(world_.below(256)) << 8;
     const bool shepherd_dies = world_.fault(0.01);
+    world_.say("{}: job {}.{} runs, for {} s at most", name_, key.job, key.incarnation, runs / 1s);
     world_.after(runs, [this, key, life, status, shepherd_dies] {
         if (auto found = processes_.find(key); found != processes_.end() && found->second.life == life)
             end_process(key, status, !shepherd_dies);
@@ -222,6 +224,7 @@ void SimNode::run_process(node::JobKey key)
 // The last process of a job is gone. Without a record its shepherd died.
 void SimNode::end_process(node::JobKey key, std::optional<int> wait_status, bool record)
 {
+    world_.say("{}: job {}.{} is gone{}", name_, key.job, key.incarnation, record ? "" : ", without a record");
     check_deadlines(key);
     witness_.ended(name_, key, record ? wait_status : std::nullopt);
     processes_.erase(key);

@@ -53,7 +53,7 @@ class Simulation {
         cluster::SessionId session = 0; // of its last Register
         bool welcome = false;
         std::uint64_t sent_serial = 0, taken_serial = 0;
-        Duration last_delivery_down{}, last_delivery_up{};
+        Duration heard{}; // when something of its session came last
     };
     std::uint64_t last_connection_ = 0;
     cluster::SessionId last_session_ = 0;
@@ -84,9 +84,10 @@ public:
         for (auto& node : nodes_)
             world_.after(world_.between(0s, 10s), [&node] { node->start_daemon(); });
         for (std::uint64_t i = 0; i < options_.jobs; ++i)
-            world_.after(world_.between(0s, day * 3 / 4), [this] { clients_.make_wish(); });
+            world_.after(world_.between(0s, day), [this] { clients_.make_wish(); });
         for (std::uint64_t i = 0; i < options_.faults; ++i)
             world_.after(world_.between(1min, day), [this] { some_fault(); });
+        world_.after(day - 3min, [this] { storm(); });
         while (world_.step(day))
             ;
         become_quiet();
@@ -97,10 +98,18 @@ private:
     // What the journal says of ends, against what was seen.
     void compare(const cluster::Event& event)
     {
-        if (const auto* ended = std::get_if<cluster::JobEnded>(&event))
+        if (const auto* started = std::get_if<cluster::JobStarted>(&event))
+            world_.say("journal: start of {}.{} on node {}", started->job, started->incarnation, started->placement.nodes.front().node);
+        if (const auto* stop = std::get_if<cluster::JobStopRequested>(&event))
+            world_.say("journal: stop of {}", stop->job);
+        if (const auto* ended = std::get_if<cluster::JobEnded>(&event)) {
+            world_.say("journal: end of {}.{}: {}", ended->job, ended->incarnation, name(ended->end.state));
             witness_.over({ended->job, ended->incarnation}, ended->end.exit_code);
-        if (const auto* requeued = std::get_if<cluster::JobRequeued>(&event))
+        }
+        if (const auto* requeued = std::get_if<cluster::JobRequeued>(&event)) {
+            world_.say("journal: requeue of {}.{}", requeued->job, requeued->incarnation);
             witness_.over({requeued->job, requeued->incarnation}, {});
+        }
     }
 
     // A message is late, and in bad times lost or doubled. Those of one connection and direction keep their order as TCP
@@ -108,11 +117,11 @@ private:
     template <class F>
     void over_network(F deliver)
     {
-        if (world_.fault(0.01)) {
+        if (world_.fault(world_.loss)) {
             ++world_.count["fault: message lost"];
             return;
         }
-        if (world_.fault(0.01)) {
+        if (world_.fault(0.02)) {
             ++world_.count["fault: message doubled"];
             world_.after(world_.between(1ms, 2min), deliver);
         }
@@ -129,8 +138,23 @@ private:
                 return;
             }
             const auto number = ++last_connection_;
-            links_[number] = {.node = &node};
+            links_[number] = {.node = &node, .heard = world_.now};
+            listen(number);
             node.connected(number, std::string(controller_.uuid().begin(), controller_.uuid().end()), controller_.epoch());
+        });
+    }
+
+    // A node that says nothing of its session for three heartbeats is cut off: it may be in an older one, of whose end it
+    // does not know.
+    void listen(std::uint64_t number)
+    {
+        world_.after(10s, [this, number] {
+            const auto link = links_.find(number);
+            if (link == links_.end())
+                return;
+            if (world_.now - link->second.heard > 35s)
+                return cut(number, "silent");
+            listen(number);
         });
     }
 
@@ -162,9 +186,9 @@ private:
             world_.after(world_.between(0s, 3s), [node = link.node, number = number] { node->disconnected(number); });
     }
 
-    void cut(std::uint64_t number)
+    void cut(std::uint64_t number, std::string_view why)
     {
-        ++world_.count["fault: connection cut"];
+        ++world_.count[fmt::format("connection cut: {}", why)];
         auto* node = links_.at(number).node;
         lost(number);
         world_.after(world_.between(0s, 1min), [node, number] { node->disconnected(number); });
@@ -182,12 +206,14 @@ private:
                 link.welcome = false;
                 link.sent_serial = 0;
                 link.taken_serial = sent.serial;
+                link.heard = world_.now;
                 controller_.take(cluster::RegisterNode{link.session, node.name(), node.registration(), report_of(registered->report)});
                 return;
             }
             if (!link.welcome || sent.session != link.session || sent.serial <= link.taken_serial)
                 return;
             link.taken_serial = sent.serial;
+            link.heard = world_.now;
             const auto id = controller_.truth().index.nodes.at(node.name());
             if (const auto* report = std::get_if<node::Report>(&sent.message)) {
                 controller_.take(cluster::NodeReported{id, report_of(*report), true});
@@ -303,7 +329,7 @@ private:
             break;
         case 4:
             if (!links_.empty())
-                cut(std::next(links_.begin(), static_cast<std::ptrdiff_t>(world_.below(links_.size())))->first);
+                cut(std::next(links_.begin(), static_cast<std::ptrdiff_t>(world_.below(links_.size())))->first, "fault");
             break;
         case 5:
             ++world_.count["fault: wall clock jumped"];
@@ -326,6 +352,15 @@ private:
             if (controller_.ends(job) == 0)
                 return false;
         return std::all_of(nodes_.begin(), nodes_.end(), [](const auto& n) { return n->quiet(); });
+    }
+
+    // Every second message is lost while many change their mind: in the quiet that follows all of it must be made good.
+    void storm()
+    {
+        world_.loss = 0.5;
+        for (JobId job : clients_.acknowledged())
+            if (const auto known = controller_.truth().find(job); known && !is_final(known->state) && world_.chance(0.5))
+                clients_.give_up(job);
     }
 
     // Faults are over: everybody comes back, and everything that was acknowledged ends.

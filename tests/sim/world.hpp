@@ -36,6 +36,7 @@ class World {
     };
     std::priority_queue<Step, std::vector<Step>, std::greater<>> steps_;
     std::uint64_t order_ = 0;
+    std::uint64_t steps_at_now_ = 0;
     std::mt19937_64 random_;
 
 public:
@@ -43,6 +44,7 @@ public:
 
     Duration now{};                             // since the simulation began
     bool faults = true;                         // off: the cluster must become quiet
+    double loss = 0.01;                         // of messages, while there are faults
     std::map<std::string, std::uint64_t> count; // of everything worth counting
     bool trace = false;
 

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""A node that goes on in a session that is over is cut off, so that it registers anew: else neither would ever notice."""
+import contextlib
+import itertools
+import socket
+import time
+
+from jarvis_cluster import Cluster, TestCase, connect, field, frame, hello, main, wait_for
+
+
+class Node:
+    """A node daemon by hand."""
+
+    def __init__(self, c):
+        self.c = c
+        self.serial = itertools.count(1)
+        self.channel = connect(c.socket_path)
+        self.channel.sendall(frame(hello(role=1, more=[(8, c.node.encode())])))
+        self.channel.settimeout(0.05)
+
+    def say(self, session, number, body):
+        self.channel.sendall(frame(field(1, session) + field(2, next(self.serial)) + field(number, body)))
+
+    def register(self):
+        topology = field(1, field(1, b"\0"))        # one core with PU 0
+        self.say(0, 3, field(1, self.c.node.encode()) + field(2, b"boot") + field(3, topology) + field(7, b""))
+
+    def report(self, session):
+        self.say(session, 4, b"")
+
+    def is_cut_off(self):
+        try:
+            return self.channel.recv(65536) == b""
+        except socket.timeout:
+            return False
+        except ConnectionResetError:
+            return True
+
+
+class Session(TestCase):
+    def test_a_node_in_an_old_session_is_cut_off(self):
+        c = Cluster(start=False, controller='heartbeat = "100ms"')
+        self.addCleanup(c.end_everything)
+        with c:
+            c.jctld.start()
+            c.wait_controller()
+            node = Node(c)
+            with contextlib.closing(node.channel):
+                registered = lambda: c.jctld.log.read_text().count(f"node {c.node} has registered")    # noqa: E731
+                for times in (1, 2):
+                    node.register()
+                    wait_for(lambda: registered() == times, "the node's registration")
+                # The silence that is allowed is 3 heartbeats and 5 s; in the current session it stays longer than that.
+                until = time.monotonic() + 8
+                while time.monotonic() < until:
+                    node.report(2)
+                    self.assertFalse(node.is_cut_off())
+
+                def speaks_of_the_past():
+                    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                        node.report(1)
+                    return node.is_cut_off()
+                wait_for(speaks_of_the_past, "the node to be cut off")
+            self.assertEqual(c.node_state(), "unreachable")
+
+
+main()
