@@ -36,7 +36,7 @@ public:
     // The next frame's payload, or nothing when the peer closed between two frames. One read at a time. Cancelling it
     // loses nothing: a partly received frame is kept for the next read.
     virtual asio::awaitable<Result<std::optional<std::string>>> read_frame() = 0;
-    // For frames that arrive from now on.
+    // For all frames that have not been read yet, also those that have arrived.
     virtual void set_max_frame(std::size_t bytes) = 0;
 
     // Queues a frame and returns at once. Fails when the queue is full (the caller drops the peer or the frame), and when

@@ -1,15 +1,15 @@
 #include "wire/frame.hpp"
 
-#include <algorithm>
 #include <cassert>
 #include <limits>
+#include <utility>
 
 namespace jarvis::wire {
 
 namespace {
 
-// A frame's memory beyond this grows as its bytes arrive.
-constexpr std::size_t reserve_at_once = std::size_t{64} << 10;
+// A buffer that grew for a big frame is given back.
+constexpr std::size_t keep_capacity = std::size_t{256} << 10;
 
 } // namespace
 
@@ -45,53 +45,47 @@ Result<void> parse_into(google::protobuf::MessageLite& message, std::string_view
     return {};
 }
 
-void FrameReader::take_header(std::string_view& bytes)
-{
-    auto n = std::min(bytes.size(), frame_header_size - header_have_);
-    std::copy_n(bytes.begin(), n, header_.begin() + static_cast<std::ptrdiff_t>(header_have_));
-    header_have_ += n;
-    bytes.remove_prefix(n);
-    if (header_have_ < frame_header_size)
-        return;
-    size_ = 0;
-    for (char byte : header_)
-        size_ = size_ << 8 | static_cast<unsigned char>(byte);
-    if (size_ > max_payload_) {
-        failure_ = jarvis::Error{Errc::corrupt, fmt::format("a message of {} bytes was announced; at most {} are taken",
-                                                           size_, max_payload_)};
-        return;
-    }
-    partial_.reserve(std::min<std::size_t>(size_, reserve_at_once));
-}
-
 void FrameReader::feed(std::string_view bytes)
 {
-    while (!failure_) {
-        if (header_have_ < frame_header_size) {
-            if (bytes.empty())
-                return;
-            take_header(bytes);
-            continue;
-        }
-        auto n = std::min<std::size_t>(bytes.size(), size_ - partial_.size());
-        partial_.append(bytes.substr(0, n));
-        bytes.remove_prefix(n);
-        if (partial_.size() < size_)
-            return;
-        ready_.push_back(std::exchange(partial_, {}));
-        header_have_ = 0;
+    if (failure_)
+        return;
+    // What was taken goes when it is at least half of what is held, so that each byte moves once on the average.
+    if (taken_ > 0 && taken_ >= held_.size() - taken_) {
+        held_.erase(0, taken_);
+        taken_ = 0;
+        if (held_.capacity() > keep_capacity && held_.size() + bytes.size() <= keep_capacity)
+            held_.shrink_to_fit();
     }
+    held_.append(bytes);
 }
 
 Result<std::optional<std::string>> FrameReader::next()
 {
-    if (ready_.empty()) {
-        if (failure_)
-            return std::unexpected(*failure_);
+    if (failure_)
+        return std::unexpected(*failure_);
+    const auto left = held_.size() - taken_;
+    if (left < frame_header_size)
         return std::nullopt;
+    std::uint32_t size = 0;
+    for (std::size_t i = 0; i < frame_header_size; ++i)
+        size = size << 8 | static_cast<unsigned char>(held_[taken_ + i]);
+    if (size > max_payload_) {
+        failure_ = jarvis::Error{Errc::corrupt, fmt::format("a message of {} bytes was announced; at most {} are taken",
+                                                           size, max_payload_)};
+        held_ = {};
+        taken_ = 0;
+        return std::unexpected(*failure_);
     }
-    auto frame = std::move(ready_.front());
-    ready_.pop_front();
+    if (left - frame_header_size < size)
+        return std::nullopt;
+    const auto start = taken_ + frame_header_size;
+    if (start + size == held_.size() && size > keep_capacity) { // a big frame alone: its memory goes with it
+        held_.erase(0, start);
+        taken_ = 0;
+        return std::exchange(held_, {});
+    }
+    auto frame = held_.substr(start, size);
+    taken_ = start + size;
     return frame;
 }
 

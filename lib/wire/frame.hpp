@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,32 +34,29 @@ Result<Message> parse(std::string_view payload)
     return message;
 }
 
-// Cuts a stream into frames. A length over the maximum is refused before anything is allocated for it, and memory grows
-// with the bytes that arrive, not with the length that was announced.
+// Cuts a stream into frames. A frame's header is examined when it is the next to be taken, by the maximum of that moment: what
+// a peer sends behind its Hello is measured by what was agreed in the Hello, also when both arrive at once. Memory grows with
+// the bytes that arrive, never with a length that was announced; whoever feeds only when nothing is left to take holds one
+// frame and one piece at most.
 class FrameReader {
-    std::string partial_;              // of the frame that is being received, without its header
-    std::array<char, frame_header_size> header_{};
-    std::size_t header_have_ = 0;
-    std::uint32_t size_ = 0;           // valid once the header is whole
+    std::string held_;           // from the first byte that is kept
+    std::size_t taken_ = 0;      // so many of them were given out
     std::size_t max_payload_;
-    std::deque<std::string> ready_;
     std::optional<jarvis::Error> failure_;
-
-    void take_header(std::string_view& bytes);
 
 public:
     explicit FrameReader(std::size_t max_payload) : max_payload_(max_payload) {}
 
-    // Holds for headers that arrive from now on.
+    // Holds for every frame that has not been taken yet.
     void set_max_payload(std::size_t max_payload) { max_payload_ = max_payload; }
 
     // Takes bytes as they come. After a frame over the maximum the stream cannot be read further: more is ignored.
     void feed(std::string_view bytes);
-    // The next whole frame's payload, in order; nothing when there is none yet. Fails with `corrupt` when all frames before
-    // one over the maximum were taken.
+    // The next whole frame's payload, in order; nothing when there is none yet. Fails with `corrupt` when the next one is over
+    // the maximum.
     Result<std::optional<std::string>> next();
-    // False in the middle of a frame: a stream that ends there was cut.
-    bool at_boundary() const { return header_have_ == 0; }
+    // After next() gave nothing: false in the middle of a frame, so that a stream that ends there was cut.
+    bool at_boundary() const { return taken_ == held_.size(); }
 };
 
 } // namespace jarvis::wire

@@ -66,11 +66,7 @@ class Garbage(SharedCluster):
         with self.logged("a request that cannot be read"):
             self.throw(path, frame(hello()) + frame(b"\xff" * 50))
         with self.logged("a message of 3145728 bytes was announced; at most 2097152 are taken"):
-            with connect(path) as channel:
-                channel.sendall(frame(hello()))
-                self.assertTrue(channel.recv(65536))        # the larger limit holds from the answer on
-                channel.sendall(struct.pack(">I", 3 << 20))
-                read_all(channel)
+            self.throw(path, frame(hello()) + struct.pack(">I", 3 << 20))    # the larger limit holds behind the Hello
         with self.logged("; the connection is closed"):
             self.throw(path, frame(hello(role=1)) + frame(b"\xff" * 50))
         for cut in (struct.pack(">I", 50), frame(b"x" * 50)[:20], b"\0"):
@@ -136,6 +132,16 @@ class Garbage(SharedCluster):
                 received += piece
         self.assertGreater(len(received), 20)
         self.assert_all_well()
+
+    def test_big_request_in_one_write_with_the_hello(self):
+        request = field(1, 7) + field(9, field(1, 0)) + field(4000, b"x" * 200_000)
+        with connect(self.c.socket_path) as channel:
+            channel.sendall(frame(hello()) + frame(request))
+            answer = b""
+            while b"jarvis.ping/1" not in answer:
+                piece = channel.recv(65536)
+                self.assertTrue(piece, answer)
+                answer += piece
 
     def test_descriptors_are_given_back(self):
         count = lambda: len(os.listdir(f"/proc/{self.c.jctld.process.pid}/fd"))     # noqa: E731

@@ -98,6 +98,21 @@ BOOST_AUTO_TEST_CASE(frames_both_ways_through_a_listener)
     BOOST_TEST(::stat((folder / "s").c_str(), &info) != 0);
 }
 
+BOOST_AUTO_TEST_CASE(big_frame_that_comes_with_the_hello)
+{
+    asio::io_context loop;
+    auto test = [&]() -> asio::awaitable<void> {
+        Pair pair(loop, {.max_frame = 100});
+        pair.write(framed("hello") + framed(std::string(30'000, 'x')));
+        BOOST_TEST(*(co_await pair.channel->read_frame()).value() == "hello");
+        pair.channel->set_max_frame(50'000);
+        BOOST_TEST((co_await pair.channel->read_frame()).value()->size() == 30'000u);
+        pair.write(framed(std::string(50'001, 'x')));
+        BOOST_TEST(!(co_await pair.channel->read_frame()).has_value());
+    };
+    run(loop, test());
+}
+
 BOOST_AUTO_TEST_CASE(peer_that_closes_between_and_inside_frames)
 {
     asio::io_context loop;

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <deque>
 #include <random>
 
 using namespace jarvis;
@@ -82,13 +83,36 @@ BOOST_AUTO_TEST_CASE(maximum_changes_between_frames)
     wire::FrameReader reader(3);
     std::string stream;
     wire::append_frame(stream, "abc");
-    reader.feed(stream);
-    reader.set_max_payload(100);
-    stream.clear();
     wire::append_frame(stream, "longer");
-    reader.feed(stream);
+    wire::append_frame(stream, "no");
+    reader.feed(stream); // as one piece: the maximum of the moment when a frame is taken counts
     BOOST_TEST(**reader.next() == "abc");
+    reader.set_max_payload(100);
     BOOST_TEST(**reader.next() == "longer");
+    reader.set_max_payload(1);
+    BOOST_TEST(!reader.next().has_value());
+}
+
+BOOST_AUTO_TEST_CASE(frames_wait_for_their_turn_in_any_number)
+{
+    // Fed far ahead of what is taken, big and small ones mixed.
+    wire::FrameReader reader(1 << 20);
+    std::mt19937 random(3);
+    std::deque<std::string> sent;
+    for (int round = 0; round < 2'000; ++round) {
+        sent.emplace_back(round % 97 ? random() % 500 : 300'000, static_cast<char>('a' + round % 26));
+        std::string stream;
+        wire::append_frame(stream, sent.back());
+        reader.feed(stream);
+        if (round % 3)
+            continue;
+        BOOST_REQUIRE(**reader.next() == sent.front());
+        sent.pop_front();
+    }
+    for (; !sent.empty(); sent.pop_front())
+        BOOST_REQUIRE(**reader.next() == sent.front());
+    BOOST_TEST(!reader.next().value().has_value());
+    BOOST_TEST(reader.at_boundary());
 }
 
 BOOST_AUTO_TEST_CASE(garbage_is_no_message)
