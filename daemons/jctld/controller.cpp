@@ -194,7 +194,14 @@ Result<void> Controller::begin(const cluster::State& recovered, const cluster::B
         loop_.run_one_for(std::chrono::milliseconds(100));
     loop_.restart();
     auto configured = answer.get();
-    return configured.body ? Result<void>{} : std::unexpected(configured.body.error());
+    if (!configured.body)
+        return std::unexpected(configured.body.error());
+    // An append that failed may have taken the first two along before the third was decided.
+    std::promise<Epoch> epoch;
+    auto now = epoch.get_future();
+    if (!replica_->ask([&epoch](const Replica& replica) { epoch.set_value(replica.state().epoch); }) || now.get().value != recovered.epoch.value + 1)
+        return fail(Errc::unavailable, "the storage failed while the controller started; start it again");
+    return {};
 }
 
 Result<void> Controller::start()

@@ -11,6 +11,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration decide_delay = 200us;
 constexpr Duration tick_interval = 10s;
+constexpr cluster::Token begun = ~cluster::Token{}; // of the configuration that a start ends with
 
 } // namespace
 
@@ -38,9 +39,9 @@ void SimController::start()
     owner_.emplace(std::move(state));
     deciding_ = writing_ = false;
     world_.say("controller starts at group {}", replica_.sequence);
-    take(cluster::CreateCluster{uuid_, "sim"});
-    take(cluster::StartController{wall(), {"boot", Duration{}}});
-    take(cluster::Configure{settings_});
+    queue(cluster::CreateCluster{uuid_, "sim"});
+    queue(cluster::StartController{wall(), {"boot", Duration{}}});
+    queue(cluster::Configure{settings_, begun});
     plan(tick_interval, &SimController::tick);
 }
 
@@ -53,7 +54,13 @@ void SimController::crash()
     // What the disk was busy with may be there or not.
     if (writing_ && !undurable_.empty() && world_.chance(0.5))
         persist(undurable_.front());
+    end();
+}
+
+void SimController::end()
+{
     ++life_;
+    serving_ = false;
     owner_.reset();
     inbox_.clear();
     undurable_.clear();
@@ -62,8 +69,12 @@ void SimController::crash()
 
 void SimController::take(cluster::Command command)
 {
-    if (!up())
-        return;
+    if (serving_)
+        queue(std::move(command));
+}
+
+void SimController::queue(cluster::Command command)
+{
     inbox_.push_back(std::move(command));
     if (!std::exchange(deciding_, true))
         plan(decide_delay, &SimController::decide);
@@ -134,7 +145,10 @@ void SimController::publish(cluster::Batch batch)
         cluster::apply(replica_, batch.group);
     maybe_snapshot();
     for (auto& effect : batch.effects) {
-        if (auto* reply = std::get_if<cluster::Reply>(&effect)) {
+        auto* reply = std::get_if<cluster::Reply>(&effect);
+        if (reply && reply->token == begun) {
+            serving_ = true;
+        } else if (reply) {
             if (const auto* body = reply->body ? std::get_if<JobId>(&*reply->body) : nullptr; body && !replica_.find(*body))
                 broken("job {} was acknowledged, and the replica does not know it", *body);
             outside_.reply(std::move(*reply));
@@ -144,10 +158,16 @@ void SimController::publish(cluster::Batch batch)
     }
 }
 
-// D1: what is in flight is void, the storage is reopened, and the owner goes on from what is really there.
+// D1: what is in flight is void, the storage is reopened, and the owner goes on from what is really there. A start that meets
+// this has failed, and whoever started the controller does so again.
 void SimController::storage_failed()
 {
     world_.say("an append fails, outcome unknown");
+    if (!serving_) {
+        end();
+        world_.after(world_.between(1s, 5s), [this] { if (!up()) start(); });
+        return;
+    }
     ++life_;
     const auto reject = [this](const cluster::Effect& effect) {
         if (const auto* reply = std::get_if<cluster::Reply>(&effect))
@@ -170,9 +190,9 @@ void SimController::storage_failed()
 
 void SimController::tick()
 {
-    take(cluster::WallClock{wall()});
+    queue(cluster::WallClock{wall()});
     if (const auto wake = cluster::next_wake(owner_->state()); wake && *wake <= elapsed())
-        take(cluster::TimePassed{});
+        queue(cluster::TimePassed{});
     plan(tick_interval, &SimController::tick);
 }
 

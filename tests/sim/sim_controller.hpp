@@ -24,6 +24,8 @@ public:
     SimController(World& world, cluster::Settings settings, Outside outside);
 
     bool up() const { return owner_.has_value(); }
+    // It is up, and its first commands are durable: nobody is let in before.
+    bool serving() const { return serving_; }
     Epoch epoch() const { return owner_ ? owner_->state().epoch : Epoch{}; }
     const cluster::Uuid& uuid() const { return uuid_; }
     void start();
@@ -57,7 +59,7 @@ private:
     cluster::State replica_;
     std::deque<cluster::Command> inbox_;
     std::deque<cluster::Batch> undurable_;
-    bool deciding_ = false, writing_ = false;
+    bool serving_ = false, deciding_ = false, writing_ = false;
 
     // The checker's own.
     cluster::State truth_;
@@ -67,6 +69,8 @@ private:
     WallTime wall() const { return WallTime(world_.now + wall_shift_); }
     Instant elapsed() const { return Instant(world_.now); }
     void plan(Duration delay, void (SimController::*step)());
+    void end();
+    void queue(cluster::Command command);
     void decide();
     void write();
     void persist(const cluster::Batch& batch);

@@ -133,7 +133,7 @@ private:
         world_.after(world_.between(10ms, 2s), [this, &node] {
             if (!node.daemon_up() || node.connection != 0)
                 return;
-            if (!controller_.up() || world_.fault(0.05)) {
+            if (!controller_.serving() || world_.fault(0.05)) {
                 dial(node);
                 return;
             }
@@ -198,7 +198,7 @@ private:
     {
         over_network([this, &node, connection, sent = std::move(sent)] {
             auto found = links_.find(connection);
-            if (found == links_.end() || !controller_.up())
+            if (found == links_.end())
                 return;
             auto& link = found->second;
             if (const auto* registered = std::get_if<node::Register>(&sent.message)) {
