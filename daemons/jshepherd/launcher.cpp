@@ -187,11 +187,11 @@ void Launcher::launch(const wire::LaunchOrder& order, std::string bytes)
             tell(launched(key, known->second.pid));
         return;
     }
+    if (stopping_)
+        return; // an answer would end the job; without one the order goes to the next launcher
     Runtime* runtime = find_runtime(order.runtime());
     if (runtime == nullptr)
         return reply_error(key, fmt::format("runtime {} is not loaded on this node", order.runtime()));
-    if (stopping_)
-        return reply_error(key, "the launcher is stopping");
     if (::access(pid_file_path(order.job_folder()).c_str(), F_OK) == 0)
         return reply_error(key, fmt::format("it was started before: {} exists", pid_file_path(order.job_folder())));
     shepherds_.emplace(key, Shepherd{.runtime = order.runtime(), .cgroup = order.cgroup(), .cleaning = cleaning_order(order)});

@@ -112,6 +112,11 @@ class Jobs(unittest.TestCase):
         path = self.work / f"job-{job}.out"
         wait_for(lambda: path.exists() and text in path.read_text(), f"job {job} to say {text}")
 
+    def script_of(self, job):
+        """The script's pid. The shepherd writes it when the script may already be running."""
+        path = self.folder / f"jobs/{job}.1/shepherd.pid"
+        return int(wait_for(lambda: path.read_text().splitlines()[1:], f"the script's pid of job {job}")[0])
+
     def fails(self, message, fault, script="#!/bin/sh\n", **values):
         record = self.run_job(script, **values)
         self.assertIsNone(record.status)
@@ -159,9 +164,7 @@ class Ends(Jobs):
     def test_script_that_ignores_signals_dies_of_kill(self):
         job, shepherd = self.start("#!/bin/sh\ntrap '' TERM INT HUP\necho ready; while :; do sleep 0.1; done\n")
         self.wait_output(job, "ready")
-        lines = (self.folder / f"jobs/{job}.1/shepherd.pid").read_text().splitlines()
-        self.assertEqual(int(lines[0].split()[0]), shepherd)
-        script = int(lines[1])
+        script = self.script_of(job)
         os.kill(script, signal.SIGTERM)
         os.kill(shepherd, signal.SIGTERM)  # blocked: a shepherd stays with its job
         time.sleep(0.3)
@@ -175,8 +178,7 @@ class Ends(Jobs):
         pid, start_time = (self.folder / f"jobs/{job}.1/shepherd.pid").read_text().splitlines()[0].split()
         with open(f"/proc/{shepherd}/stat", encoding="latin-1") as fields:
             self.assertEqual((int(pid), start_time), (shepherd, fields.read().rpartition(")")[2].split()[19]))
-        script = int((self.folder / f"jobs/{job}.1/shepherd.pid").read_text().splitlines()[1])
-        os.kill(script, signal.SIGKILL)
+        os.kill(self.script_of(job), signal.SIGKILL)
         self.end(job)
 
 
@@ -354,7 +356,7 @@ class Deaths(Jobs):
     SLEEPER = "#!/bin/sh\nmkdir $JARVIS_TMPDIR/d\nsetsid sh -c 'trap \"\" TERM; sleep 1000' &\necho $$ $!\nsleep 1000\n"
 
     def kill_script(self, job):
-        os.kill(int((self.folder / f"jobs/{job}.1/shepherd.pid").read_text().splitlines()[1]), signal.SIGKILL)
+        os.kill(self.script_of(job), signal.SIGKILL)
 
     def test_template_dies_and_jobs_go_on(self):
         job, shepherd = self.start("#!/bin/sh\necho ready; while [ ! -e go ]; do sleep 0.05; done; exit 7\n")
@@ -454,6 +456,25 @@ class Deaths(Jobs):
             (self.work / f"go{number}").touch()
             self.assertEqual(os.WEXITSTATUS(wait_for(lambda: self.record(job), "the exit record").status), 9)
             wait_for(lambda: not alive(shepherd), "the shepherd to end")
+
+    def test_an_order_that_meets_a_stopping_launcher_goes_to_the_next_one(self):
+        template = self.launcher.template()
+        os.kill(template, signal.SIGSTOP)
+        first, late = self.order("#!/bin/sh\nexit 1\n"), self.order("#!/bin/sh\nexit 2\n")
+        self.launcher.launch(self.orders[first])
+        self.assertEqual(self.launcher.list(), [])  # the order is with the template
+        self.launcher.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: not os.path.exists(self.launcher.socket_path), "the launcher to listen no more")
+        self.launcher.launch(self.orders[late])
+        os.kill(template, signal.SIGCONT)
+        self.launcher.next("launched", first)
+        with self.assertRaisesRegex(AssertionError, "closed the connection"):
+            self.launcher.next("launched", late)
+        self.launcher.stop()
+        self.launcher = Launcher(self.folder)
+        self.launcher.launch(self.orders[late])
+        self.assertEqual(os.WEXITSTATUS(self.end(late).status), 2)
+        self.assertEqual(os.WEXITSTATUS(wait_for(lambda: self.record(first), "the exit record").status), 1)
 
     def test_garbage_closes_that_connection_only(self):
         job, _ = self.start("#!/bin/sh\nsleep 0.5\n")
