@@ -1,0 +1,27 @@
+// --array=0-99:2%10,200: the tasks of an array and how many of them may run at once.
+#pragma once
+
+#include "base/index_set.hpp"
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace jarvis {
+
+struct ArraySpec {
+    IndexSet tasks;             // empty: not an array
+    std::uint32_t throttle = 0; // at most so many at once; 0: no limit
+    friend bool operator==(const ArraySpec&, const ArraySpec&) = default;
+};
+
+// The %N stands behind any part and holds for the whole array. At least one task.
+Result<ArraySpec> parse_array_spec(std::string_view text);
+// "0-98:2,200%10".
+std::string format_array_spec(const ArraySpec& spec);
+
+// JARVIS_ARRAY_TASK_STEP: the distance from task to task where all have the same one, else 1.
+std::uint32_t array_step(const IndexSet& tasks);
+
+} // namespace jarvis
