@@ -4,6 +4,7 @@
 #include "client.pb.h"
 #include "cluster/authorize.hpp"
 #include "daemon/log.hpp"
+#include "daemon/rate_limit.hpp"
 #include "history_query.hpp"
 #include "submit_path.hpp"
 #include "wire/convert.hpp"
@@ -24,6 +25,8 @@ class ClientSession {
     daemon::TaskGroup tasks_;
     std::size_t under_way_ = 0;
     asio::steady_timer room_; // cancelled when a request ends
+    daemon::RateLimit rate_;
+    bool rate_was_logged_ = false;
 
 public:
     ClientSession(Front& front, wire::ChannelPtr channel, std::uint32_t uid)
@@ -50,9 +53,23 @@ private:
                 daemon::log().warn("{}: a request that cannot be read; the connection is closed", channel_->description());
                 break;
             }
+            const auto limit = front_.config().limits.requests_per_second;
+            if (!rate_.take(std::chrono::steady_clock::now(), limit)) {
+                refuse_hasty(request.tag(), limit);
+                continue;
+            }
             ++under_way_;
             tasks_.spawn("request", handle(std::move(request)));
         }
+    }
+
+    // Told to the peer each time, so that it knows which requests were not done, and to the log once.
+    void refuse_hasty(std::uint64_t tag, std::uint64_t limit)
+    {
+        if (!std::exchange(rate_was_logged_, true))
+            daemon::log().info("{}: more than {} requests a second (requests_per_second in [limits]); what is above that is refused",
+                               channel_->description(), limit);
+        reply_error(tag, {Errc::unavailable, fmt::format("too many requests; slow down, the limit of a connection is {} a second", limit)});
     }
 
     asio::awaitable<void> handle(wire::Request request)

@@ -64,6 +64,7 @@ struct Limits {
     MemorySize arguments_size = mebibytes(1);
     MemorySize message_size = mebibytes(16);
     std::uint64_t pending_jobs = 0; // 0: no limit
+    std::uint64_t requests_per_second = 5000; // of one connection; 0: no limit
 };
 
 struct Security {

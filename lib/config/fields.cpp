@@ -112,6 +112,12 @@ std::string part_range(const MemorySize& value)
     return value.bytes >= 1024 && value <= mebibytes(1024) ? "" : "is out of range; it goes from 1K to 1G";
 }
 
+// A command asks several things in a row, each of which must pass.
+std::string request_rate_range(const std::uint64_t& rate)
+{
+    return rate == 0 || (rate >= 10 && rate <= 1'000'000) ? "" : "is out of range; it goes from 10 to 1000000, and 0 is no limit";
+}
+
 std::string not_empty_names(const std::vector<std::string>& names)
 {
     return std::ranges::any_of(names, &std::string::empty) ? "an empty name" : "";
@@ -171,6 +177,9 @@ Fields<Config> make_config_fields()
               message_range),
         field("limits.pending_jobs", &C::limits, &Limits::pending_jobs, reload, "jobs",
               "How many jobs may wait in the whole cluster; 0 is no limit."),
+        field("limits.requests_per_second", &C::limits, &Limits::requests_per_second, reload, "",
+              "How many requests a second one connection of a command may make; more are refused until it is slower. 0 is no limit.",
+              request_rate_range),
 
         field("security.admins", &C::security, &Security::admins, reload, "", "Users who may do everything.", not_empty_names),
         field("security.operators", &C::security, &Security::operators, reload, "",

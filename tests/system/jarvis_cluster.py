@@ -582,6 +582,43 @@ def hello(major=1, minor=0, software=b"test 0", role=0, **fields):
         field(n, v) for n, v in fields.get("more", []))
 
 
+def fields(body):
+    """The fields of a message by number, each with its values: numbers and bytes."""
+    found, at = {}, 0
+
+    def number():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = body[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+    while at < len(body):
+        key = number()
+        value = number()
+        if key & 7 == 2:
+            at, value = at + value, body[at:at + value]
+        found.setdefault(key >> 3, []).append(value)
+    return found
+
+
+def receive(channel):
+    """The next frame's message, or None when the peer has closed."""
+    def exactly(count):
+        data = b""
+        while len(data) < count:
+            piece = channel.recv(count - len(data))
+            if not piece:
+                return None
+            data += piece
+        return data
+    head = exactly(4)
+    return head and exactly(struct.unpack(">I", head)[0])
+
+
 def connect(path, seconds=20):
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     channel.settimeout(seconds * SLOWDOWN)
