@@ -1,6 +1,7 @@
 // jacct: what jobs did and used, long after their end too.
 #include "base/escape.hpp"
 #include "base/units.hpp"
+#include "client/id_list.hpp"
 #include "client/job_table.hpp"
 #include "client/json.hpp"
 #include "client/query.hpp"
@@ -72,6 +73,19 @@ Result<void> fill_query(wire::QueryHistory& query, const CommandLine& line)
     return fill_times(query, line, wall_now());
 }
 
+// What is not in the answer. While the history cannot be read, an id that nobody knows may still be in it.
+Exit report_missing(const Program& program, const Jobs& jobs)
+{
+    if (jobs.history_missing.empty())
+        return report_unknown(program, jobs.unknown_ids);
+    report(program, fmt::format("the accounting history cannot be read ({}); only jobs that the controller still knows are shown", jobs.history_missing),
+           Exit::no_answer);
+    if (jobs.unknown_ids.empty())
+        return Exit::done;
+    report(program, fmt::format("not known without the history: {}", format_id_list(jobs.unknown_ids)), Exit::no_answer);
+    return Exit::no_answer;
+}
+
 int run(const Program& program, const CommandLine& line)
 {
     if (!line.words.empty())
@@ -91,7 +105,7 @@ int run(const Program& program, const CommandLine& line)
         fmt::print("{}", jobs_json(*jobs, wall_now()));
     else if (!jobs->details.empty() || jobs->unknown_ids.empty())
         fmt::print("{}", render(job_table(rows_of(*jobs), *columns, wall_now()), standard_output_style()));
-    return static_cast<int>(report_unknown(program, jobs->unknown_ids));
+    return static_cast<int>(report_missing(program, *jobs));
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "history_query.hpp"
 
+#include "daemon/log.hpp"
 #include "daemon/off_loop.hpp"
 #include "wire/limits.hpp"
 #include "views.hpp"
@@ -87,7 +88,8 @@ Result<Found> read_history(plugin::Storage& storage, const Question& question, c
     return found;
 }
 
-std::vector<wire::Reply> replies_of(Found found, const JobFilter& filter, std::uint64_t tag, SequenceNumber sequence)
+// `missing` says why the history is not in it, or is empty.
+std::vector<wire::Reply> replies_of(Found found, const JobFilter& filter, std::uint64_t tag, SequenceNumber sequence, const std::string& missing)
 {
     std::vector<wire::Reply> replies;
     std::size_t size = 0;
@@ -112,6 +114,7 @@ std::vector<wire::Reply> replies_of(Found found, const JobFilter& filter, std::u
     for (JobId id : filter.ids)
         if (!ids.contains(id.value))
             replies.back().mutable_jobs()->add_unknown_ids(id.value);
+    replies.back().mutable_jobs()->set_history_missing(missing);
     return replies;
 }
 
@@ -128,13 +131,16 @@ asio::awaitable<Result<std::vector<wire::Reply>>> find_history(Front& front, clu
         co_return std::unexpected(known.error());
     auto merged = co_await daemon::off_loop(front.parts().history_pool, [&]() -> Result<std::vector<wire::Reply>> {
         auto found = front.parts().store.use([&](plugin::Storage& storage) { return read_history(storage, *question, caller); });
-        if (!found)
+        if (!found && found.error().code == Errc::invalid)
             return std::unexpected(found.error());
-        // The replica's word is the newer one.
+        // The replica's word is the newer one, and the only one while the history cannot be read.
         Found all;
         take_known(*known, *question, caller, all);
-        all.merge(*found);
-        return replies_of(std::move(all), question->filter, request.tag(), known->sequence);
+        if (found)
+            all.merge(*found);
+        else
+            daemon::log().warn("the accounting history cannot be read: {}", found.error().message);
+        return replies_of(std::move(all), question->filter, request.tag(), known->sequence, found ? "" : found.error().message);
     });
     co_return merged;
 }

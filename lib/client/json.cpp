@@ -199,7 +199,11 @@ std::string jobs_json(const Jobs& jobs, WallTime now)
         list.push_back(job_object(row, now));
     for (auto job : jobs.unknown_ids)
         unknown.push_back(id(job));
-    return document({{"schema", "jarvis.jobs/1"}, {"sequence", id(jobs.sequence)}, {"jobs", std::move(list)}, {"unknown", std::move(unknown)}});
+    json::object object{
+        {"schema", "jarvis.jobs/1"}, {"sequence", id(jobs.sequence)}, {"jobs", std::move(list)}, {"unknown", std::move(unknown)}};
+    if (!jobs.history_missing.empty())
+        object["history_missing"] = text(jobs.history_missing);
+    return document(object);
 }
 
 std::string submit_json(const wire::SubmitReply& reply, std::string_view request_id)

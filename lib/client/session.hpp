@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <functional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,6 +43,7 @@ struct Jobs {
     std::vector<wire::JobSummary> summaries;
     std::vector<wire::JobDetail> details;
     std::vector<std::uint64_t> unknown_ids;
+    std::string history_missing; // why the history could not be read; the unknown may be in it
     std::uint64_t sequence = 0;
 };
 Result<Jobs> ask_jobs(Session& session, wire::Request request);
