@@ -106,23 +106,49 @@ std::int64_t share(std::int64_t amount, std::int64_t part, std::int64_t whole)
     return static_cast<std::int64_t>(__extension__ static_cast<__int128>(amount) * part / whole);
 }
 
+// Whether what is there is this machine with all its NUMA nodes, none of them kept from us by a cpuset cgroup.
+bool has_all_numa_nodes(hwloc_topology_t topology)
+{
+    return ::hwloc_topology_is_thissystem(topology) &&
+           ::hwloc_bitmap_isequal(::hwloc_topology_get_complete_nodeset(topology), ::hwloc_topology_get_topology_nodeset(topology));
+}
+
 } // namespace
 
-Result<Topology> discover_topology()
+std::optional<std::string> count_memory_of_no_node(Topology& topology, MemorySize machine)
+{
+    const MemorySize left{machine.bytes - topology.memory().bytes};
+    if (left.bytes <= 0)
+        return std::nullopt;
+    if (topology.numa_nodes.size() == 1) {
+        topology.numa_nodes.front().memory = machine;
+        return std::nullopt;
+    }
+    // Of less than a page of each sort nobody needs to hear.
+    if (left < mebibytes(1))
+        return std::nullopt;
+    return fmt::format("memory: {} of this machine's {} belong to no NUMA node and are not offered", format_memory_size(left),
+                       format_memory_size(machine));
+}
+
+Result<Discovery> discover_topology()
 {
     auto loaded = load();
     if (!loaded)
         return std::unexpected(loaded.error());
     const auto topology = loaded->get();
     restrict_to_affinity(topology);
-    Topology found;
-    found.cores = read_cores(topology);
+    Discovery found;
+    found.topology.cores = read_cores(topology);
     hwloc_obj_t object = nullptr;
     while ((object = ::hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_NUMANODE, object)) != nullptr)
-        found.numa_nodes.push_back(read_numa_node(topology, object));
-    fill_unknown_memory(topology, found);
-    if (found.cores.empty())
+        found.topology.numa_nodes.push_back(read_numa_node(topology, object));
+    fill_unknown_memory(topology, found.topology);
+    if (found.topology.cores.empty())
         return fail(Errc::unavailable, "hwloc found no processor that this daemon may use");
+    if (has_all_numa_nodes(topology))
+        if (auto note = count_memory_of_no_node(found.topology, physical_memory()))
+            found.notes.push_back(std::move(*note));
     return found;
 }
 

@@ -86,10 +86,10 @@ Result<Setup> set_up(config::Config config, const daemon::LogOptions& log_option
     auto boot_id = daemon::read_boot_id(config.jnoded.boot_id_file);
     if (!boot_id)
         return std::unexpected(boot_id.error());
-    auto topology = discover_topology();
-    if (!topology)
-        return std::unexpected(topology.error());
-    auto offered = offer(std::move(*topology), node->cores, node->memory);
+    auto machine = discover_topology();
+    if (!machine)
+        return std::unexpected(machine.error());
+    auto offered = offer(std::move(machine->topology), node->cores, node->memory);
     if (!offered)
         return fail(offered.error(), "{}:{}:{}: node {}", node->place.file, node->place.line, node->place.column, name);
     auto folder = RunFolder::open(config, name);
@@ -100,6 +100,7 @@ Result<Setup> set_up(config::Config config, const daemon::LogOptions& log_option
                  .node_name = std::move(name),
                  .boot_id = std::move(*boot_id),
                  .topology = std::move(*offered),
+                 .notes = std::move(machine->notes),
                  .folder = std::move(*folder),
                  .own_folders = own_folders(),
                  .launcher = std::move(launcher)};

@@ -32,7 +32,8 @@ node::LaunchSettings launch_settings(const Setup& setup)
 
 Registration registration(const Setup& setup)
 {
-    Registration registration{.name = setup.node_name, .boot_id = setup.boot_id, .topology = setup.topology};
+    Registration registration{
+        .name = setup.node_name, .boot_id = setup.boot_id, .topology = setup.topology, .notes = setup.notes};
     if (setup.folder.on_disk())
         registration.notes.push_back(fmt::format("run-time folder is on disk: {}", setup.folder.path()));
     return registration;

@@ -32,6 +32,7 @@ struct Setup {
     std::string node_name;
     std::string boot_id;
     Topology topology; // as offered
+    std::vector<std::string> notes; // of its discovery
     RunFolder folder;
     std::vector<std::string> own_folders; // where our commands are
     LauncherOptions launcher;

@@ -59,8 +59,9 @@ struct Synthetic {
 BOOST_AUTO_TEST_CASE(cores_threads_packages_and_numa_nodes)
 {
     const Synthetic machine("pack:2 [numa(memory=1073741824)] core:4 pu:2");
-    const auto topology = discover_topology();
-    BOOST_REQUIRE(topology.has_value());
+    const auto found = discover_topology();
+    BOOST_REQUIRE(found.has_value());
+    const auto* topology = &found->topology;
     BOOST_REQUIRE_EQUAL(topology->cores.size(), 8u);
     BOOST_TEST((topology->cores[5].pus == std::vector<std::uint32_t>{10, 11}));
     BOOST_TEST(topology->cores[5].package == 1u);
@@ -71,16 +72,36 @@ BOOST_AUTO_TEST_CASE(cores_threads_packages_and_numa_nodes)
 
 BOOST_AUTO_TEST_CASE(this_machine_has_a_core_and_memory)
 {
-    const auto topology = discover_topology();
-    BOOST_REQUIRE(topology.has_value());
-    BOOST_TEST(topology->cores.size() >= 1u);
-    BOOST_TEST(topology->memory().bytes > 0);
+    const auto found = discover_topology();
+    BOOST_REQUIRE(found.has_value());
+    BOOST_TEST(found->topology.cores.size() >= 1u);
+    BOOST_TEST(found->topology.memory().bytes > 0);
+}
+
+BOOST_AUTO_TEST_CASE(memory_of_no_numa_node_is_the_only_one_s_or_is_told)
+{
+    const Synthetic machine("pack:2 [numa(memory=1073741824)] core:2 pu:1");
+    auto found = discover_topology();
+    BOOST_REQUIRE(found.has_value());
+    BOOST_TEST(found->notes.empty()); // the memory of the machine that we run on is none of it
+    auto& two = found->topology;
+    BOOST_TEST(!count_memory_of_no_node(two, mebibytes(2048)));
+    BOOST_TEST(!count_memory_of_no_node(two, mebibytes(1024)));
+    BOOST_TEST(count_memory_of_no_node(two, mebibytes(3072)).value_or("") ==
+               "memory: 1G of this machine's 3G belong to no NUMA node and are not offered");
+    BOOST_TEST((two.memory() == mebibytes(2048)));
+    auto one = two;
+    one.numa_nodes.resize(1);
+    BOOST_TEST(!count_memory_of_no_node(one, mebibytes(512)));
+    BOOST_TEST((one.memory() == mebibytes(1024)));
+    BOOST_TEST(!count_memory_of_no_node(one, mebibytes(3072)));
+    BOOST_TEST((one.memory() == mebibytes(3072)));
 }
 
 BOOST_AUTO_TEST_CASE(less_can_be_offered_and_more_cannot)
 {
     const Synthetic machine("pack:2 [numa(memory=1073741824)] core:4 pu:1");
-    const auto topology = discover_topology().value();
+    const auto topology = discover_topology().value().topology;
     const auto less = offer(topology, 5, mebibytes(1000));
     BOOST_REQUIRE(less.has_value());
     BOOST_TEST(less->cores.size() == 5u);
