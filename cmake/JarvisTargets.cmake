@@ -4,7 +4,7 @@
 set(JARVIS_PLUGIN_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/jarvis/plugins)
 set(JARVIS_PLUGIN_INSTALL_DIR ${CMAKE_INSTALL_LIBDIR}/jarvis/plugins)
 
-# jarvis_library(base SOURCES a.cpp b.cpp LINKS fmt::fmt)
+# jarvis_library(base SOURCES a.cpp b.cpp LINKS jarvis_fmt)
 function(jarvis_library name)
     cmake_parse_arguments(ARG "NO_PCH" "" "SOURCES;LINKS" ${ARGN})
     add_library(jarvis_${name} STATIC ${ARG_SOURCES})
