@@ -30,7 +30,7 @@ Result<IndexSet> parse_tasks(std::string_view text, std::string_view rest)
         rest = rest.substr(1, rest.size() - 2);
     } else if (!underscore) {
         return refuse(text, "an id is a number, as in 7; tasks of an array are 7_3 or 7_[1-4,9]");
-    } else if (rest.find_first_not_of("0123456789") != std::string_view::npos) {
+    } else if (rest.empty() || rest.find_first_not_of("0123456789") != std::string_view::npos) {
         return refuse(text, "the number of a task goes behind \"_\", as in 7_3; several stand in brackets, as in 7_[1-4,9]");
     }
     auto tasks = parse_index_set(rest, max_index);

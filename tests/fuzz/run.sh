@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[[ ${#targets[@]} -gt 0 ]] || targets=(frames config directives hostlist units)
+[[ ${#targets[@]} -gt 0 ]] || targets=(arrays frames config directives hostlist requests units)
 command -v clang++-19 >/dev/null || { echo "skipped: there is no clang++-19 (contrib/packages.sh install fuzz)"; exit 77; }
 
 prefix=$(contrib/packages.sh prefix)
