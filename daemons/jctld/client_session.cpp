@@ -109,9 +109,9 @@ private:
         if (!account && account.error().code != Errc::not_found)
             co_return std::unexpected(account.error());
         if (!account)
-            co_return cluster::Caller{uid_, fmt::format("uid {}", uid_), cluster::Role::user};
+            co_return cluster::Caller{uid_, fmt::format("uid {}", uid_), cluster::Role::user, channel_->description()};
         const auto role = front_.roles().of(*account);
-        co_return cluster::Caller{uid_, account->user, role};
+        co_return cluster::Caller{uid_, account->user, role, channel_->description()};
     }
 
     void send(const wire::Reply& reply)
@@ -303,7 +303,7 @@ private:
 
     asio::awaitable<void> wait_job(const cluster::Caller& caller, const wire::Request& request)
     {
-        const JobId id{request.wait_job().job_id()};
+        const JobId id = wire::job_id_in(request.wait_job());
         if (!co_await front_.wait_for_end(id)) {
             reply_error(request.tag(), {Errc::unavailable, "the controller is busy or stopping; ask again"});
             co_return;

@@ -91,7 +91,6 @@ bool HistoryFollower::apply(const std::vector<EndedJobs>& items)
             records.push_back(job_detail(*job, *item.nodes).SerializeAsString());
             rows.push_back({.sequence = item.sequence,
                             .job = job->id,
-                            .array_index = plugin::no_array_index,
                             .incarnation = job->incarnation,
                             .uid = job->request->account.uid,
                             .state = job->state,

@@ -12,7 +12,7 @@ namespace {
 // An answer is collected before it is sent; whoever wants more than this narrows the question.
 constexpr std::uint32_t max_rows = 200'000;
 
-using Key = std::pair<std::uint64_t, std::uint32_t>; // job, incarnation
+using Key = std::pair<JobId, std::uint32_t>; // and incarnation
 using Found = std::map<Key, wire::JobDetail>;
 
 struct Question {
@@ -44,7 +44,7 @@ void take_known(const JobAnswer& answer, const Question& question, const cluster
     const JobListRenderer renderer(answer, caller, true, 0);
     for (std::size_t i = 0; i < answer.jobs.size(); ++i)
         if (in_window(question, *answer.jobs[i]))
-            found.emplace(Key{answer.jobs[i]->id.value, answer.jobs[i]->incarnation.value}, renderer.detail_of(i));
+            found.emplace(Key{answer.jobs[i]->id, answer.jobs[i]->incarnation.value}, renderer.detail_of(i));
 }
 
 bool matches(const JobFilter& filter, const wire::JobSummary& summary)
@@ -57,7 +57,10 @@ Result<Found> read_history(plugin::Storage& storage, const Question& question, c
 {
     const std::vector<std::uint32_t> uids(question.filter.uids.begin(), question.filter.uids.end());
     const std::vector<JobState> states(question.filter.states.begin(), question.filter.states.end());
-    const plugin::HistoryFilter filter{.jobs = question.filter.ids, .uids = uids, .states = states, .since = question.since,
+    std::vector<std::uint64_t> numbers;
+    for (JobId id : question.filter.ids)
+        numbers.push_back(id.value);
+    const plugin::HistoryFilter filter{.jobs = numbers, .uids = uids, .states = states, .since = question.since,
                                        .until = question.until, .limit = max_rows + 1, .after = {}};
     Found found;
     if (question.filter.request) // a request id is known as long as the controller knows its job, and no longer
@@ -78,7 +81,7 @@ Result<Found> read_history(plugin::Storage& storage, const Question& question, c
             return true;
         if (row.uid != caller.uid && caller.role < cluster::Role::operator_)
             strip_contents(detail);
-        found.emplace(Key{row.job.value, row.incarnation.value}, std::move(detail));
+        found.emplace(Key{row.job, row.incarnation.value}, std::move(detail));
         return true;
     });
     if (!parsed)
@@ -105,7 +108,7 @@ std::vector<wire::Reply> replies_of(Found found, const JobFilter& filter, std::u
     open();
     std::set<std::uint64_t> ids;
     for (auto& [key, detail] : found) {
-        ids.insert(key.first);
+        ids.insert(key.first.value);
         if (size > wire::limits::reply_part / 2)
             open();
         size += detail.ByteSizeLong();

@@ -27,17 +27,18 @@ Result<void> check_node_peer(const wire::Channel& channel)
     return fail(Errc::denied, "a node daemon runs as root or as the controller's own user; this one does not");
 }
 
-Result<cluster::JobRef> job_ref(std::uint64_t job, std::uint32_t incarnation)
+template <class Message>
+Result<cluster::JobRef> job_ref(const Message& message)
 {
-    auto id = wire::job_id_from(job);
+    auto id = wire::job_id_of(message);
     if (!id)
         return std::unexpected(id.error());
-    return cluster::JobRef{*id, Incarnation{incarnation}};
+    return cluster::JobRef{*id, Incarnation{message.incarnation()}};
 }
 
 Result<cluster::EndedOnNode> ended_from(const wire::Ended& message)
 {
-    auto job = job_ref(message.job_id(), message.incarnation());
+    auto job = job_ref(message);
     auto end = wire::from_message(message.end());
     auto usage = wire::from_message(message.usage());
     if (!job || !end || !usage)
@@ -51,7 +52,7 @@ Result<cluster::NodeReport> report_from(const wire::Report& message)
 {
     cluster::NodeReport report;
     for (const auto& running : message.running()) {
-        auto job = job_ref(running.job_id(), running.incarnation());
+        auto job = job_ref(running);
         if (!job)
             return std::unexpected(job.error());
         report.running.push_back(*job);
@@ -68,7 +69,7 @@ Result<cluster::NodeReport> report_from(const wire::Report& message)
 wire::StopJob stop_message(const cluster::StopOnNode& stop)
 {
     wire::StopJob message;
-    message.set_job_id(stop.job.job.value);
+    wire::put_job_id(stop.job.job, message);
     message.set_incarnation(stop.job.incarnation.value);
     message.set_why(stop.why == cluster::StopWhy::unknown ? wire::StopJob::UNKNOWN : wire::StopJob::CANCELLED);
     message.set_cause(stop.cause);
@@ -104,12 +105,12 @@ asio::awaitable<void> NodeSession::drain()
         if (const auto* stop = std::get_if<cluster::StopOnNode>(&effect)) {
             *message.mutable_stop() = stop_message(*stop);
         } else if (const auto* signal = std::get_if<cluster::SignalOnNode>(&effect)) {
-            message.mutable_signal()->set_job_id(signal->job.job.value);
+            wire::put_job_id(signal->job.job, *message.mutable_signal());
             message.mutable_signal()->set_incarnation(signal->job.incarnation.value);
             message.mutable_signal()->set_signal(signal->signal);
             message.mutable_signal()->set_batch_only(signal->batch_only);
         } else if (const auto* ack = std::get_if<cluster::AckOnNode>(&effect)) {
-            message.mutable_ack()->set_job_id(ack->job.job.value);
+            wire::put_job_id(ack->job.job, *message.mutable_ack());
             message.mutable_ack()->set_incarnation(ack->job.incarnation.value);
         } else if (std::holds_alternative<cluster::WelcomeNode>(effect)) {
             const auto& uuid = front_.uuid();
@@ -153,7 +154,7 @@ asio::awaitable<void> NodeSession::write_start(cluster::StartOnNode start)
     auto& order = *message.mutable_start();
     const auto& uuid = front_.uuid();
     order.set_cluster_uuid(std::string(uuid.begin(), uuid.end()));
-    order.set_job_id(start.job.job.value);
+    wire::put_job_id(start.job.job, order);
     order.set_incarnation(start.job.incarnation.value);
     *order.mutable_request() = wire::to_message(*start.request);
     for (const auto& part : start.placement.nodes)

@@ -54,7 +54,7 @@ wire::JobSummary job_summary(const cluster::Job& job, const std::vector<NodeBrie
 {
     const auto& request = *job.request;
     wire::JobSummary summary;
-    summary.set_job_id(job.id.value);
+    wire::put_job_id(job.id, summary);
     summary.set_uid(request.account.uid);
     summary.set_user(request.account.user);
     summary.set_name(request.name);
@@ -140,8 +140,10 @@ wire::NodeView node_view(const cluster::State& state, const cluster::Node& node)
         view.set_reason_by(node.drain->by);
         view.set_reason_us(microseconds(node.drain->since));
     }
-    for (JobId id : node.jobs)
+    for (JobId id : node.jobs) {
         view.add_jobs(id.value);
+        view.add_job_names(fmt::format("{}", id));
+    }
     if (!node.registration)
         return view;
     const auto& registration = *node.registration;

@@ -241,12 +241,9 @@ Result<void> CgroupTree::enter_daemon_leaf()
 std::vector<JobId> CgroupTree::jobs() const
 {
     std::vector<JobId> found;
-    for (const auto& name : subgroups(jobs_)) {
-        JobId job;
-        const auto* end = name.data() + name.size();
-        if (name.starts_with(job_prefix) && std::from_chars(name.data() + job_prefix.size(), end, job.value).ptr == end)
-            found.push_back(job);
-    }
+    for (const std::string_view name : subgroups(jobs_))
+        if (const auto job = name.starts_with(job_prefix) ? job_id_from_text(name.substr(job_prefix.size())) : std::nullopt)
+            found.push_back(*job);
     return found;
 }
 

@@ -5,6 +5,7 @@
 #include "daemon/log.hpp"
 #include "daemon/off_loop.hpp"
 #include "processes.hpp"
+#include "wire/job_id.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
@@ -19,7 +20,7 @@ using daemon::log;
 // How often everything below a shepherd is looked for while it is killed: each look finds what was forked since the last.
 constexpr int kill_rounds = 20;
 
-node::JobKey key_of(const auto& message) { return {JobId{message.job_id()}, Incarnation{message.incarnation()}}; }
+node::JobKey key_of(const auto& message) { return {wire::job_id_in(message), Incarnation{message.incarnation()}}; }
 
 } // namespace
 
@@ -49,7 +50,7 @@ void NodeDaemon::on_launched(const wire::Launched& launched)
     // An order that went out twice, around a launcher's end, is refused the second time: the first shepherd counts.
     if (setup_.folder.has_exit(key) || setup_.folder.living_shepherd(key))
         return start_following(key, *job);
-    log().error({{"job", key.job.value}}, "cannot launch: {}", launched.error());
+    log().error({{"job", key.job}}, "cannot launch: {}", launched.error());
     node::ExitFacts facts;
     facts.launch_error = launched.error();
     facts.launch_fault = node::LaunchFault::system;
@@ -131,7 +132,7 @@ void NodeDaemon::recover(const std::set<node::JobKey>& shepherds)
     for (const auto& record : setup_.folder.read_jobs()) {
         auto job = recovered_from(record.order);
         if (!job || job->key != record.key || record.order.cluster_uuid() != tree_cluster_) {
-            log().error({{"job", record.key.job.value}}, "cannot take up its order: {}",
+            log().error({{"job", record.key.job}}, "cannot take up its order: {}",
                         job ? "it is of another job or cluster" : job.error().message);
             continue;
         }
@@ -155,7 +156,7 @@ void NodeDaemon::finish(const node::JobKey& key)
         return;
     auto record = setup_.folder.read_exit(key);
     if (!record)
-        log().error({{"job", key.job.value}}, "exit record: {}", record.error().message);
+        log().error({{"job", key.job}}, "exit record: {}", record.error().message);
     if (!record || !*record) {
         if (setup_.folder.living_shepherd(key)) // whoever is gone was not the one that has the job
             return start_following(key, *job);
@@ -170,8 +171,8 @@ void NodeDaemon::finish(const node::JobKey& key)
     job->ended = true;
     job->order.reset();
     if (const auto& notes = (**record).notes(); !notes.empty())
-        log().info({{"job", key.job.value}}, "{}", notes);
-    log().debug({{"job", key.job.value}}, "ended");
+        log().info({{"job", key.job}}, "{}", notes);
+    log().debug({{"job", key.job}}, "ended");
     feed(node::JobEnded{key, std::move(*facts)});
 }
 
@@ -279,7 +280,7 @@ asio::awaitable<void> NodeDaemon::sweep_temporary_folders()
         if (living(folder.key))
             continue;
         wire::LaunchOrder order;
-        order.set_job_id(folder.key.job.value);
+        wire::put_job_id(folder.key.job, order);
         order.set_incarnation(folder.key.incarnation.value);
         order.set_runtime(setup_.config.jnoded.runtime);
         order.set_temporary_folder(folder.path);
@@ -296,7 +297,7 @@ asio::awaitable<void> NodeDaemon::clean_cgroup(JobId job)
         co_return;
     const auto removed = co_await daemon::off_loop(pool_, [&] { return tree->remove_job(job); });
     if (!removed)
-        log().warn({{"job", job.value}}, "{}", removed.error().message);
+        log().warn({{"job", job}}, "{}", removed.error().message);
 }
 
 } // namespace jarvis::noded

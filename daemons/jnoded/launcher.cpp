@@ -3,6 +3,7 @@
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
 #include "wire/unix_channel.hpp"
+#include "wire/job_id.hpp"
 
 #include <cerrno>
 #include <chrono>
@@ -171,7 +172,7 @@ bool Launcher::launch(const wire::LaunchOrder& order)
     wire::ToLauncher message;
     *message.mutable_launch() = order;
     if (auto sent = channel_->send(message); !sent) {
-        log().warn({{"job", order.job_id()}}, "cannot send the order to the launcher: {}", sent.error().message);
+        log().warn({{"job", wire::job_id_in(order)}}, "cannot send the order to the launcher: {}", sent.error().message);
         channel_->close(); // it does not read: the next one gets the order
         return false;
     }
@@ -184,7 +185,7 @@ void Launcher::clean(const wire::LaunchOrder& order)
     *message.mutable_clean() = order;
     if (channel_)
         if (auto sent = channel_->send(message); !sent)
-            log().warn({{"job", order.job_id()}}, "cannot have the job's remains removed: {}", sent.error().message);
+            log().warn({{"job", wire::job_id_in(order)}}, "cannot have the job's remains removed: {}", sent.error().message);
 }
 
 } // namespace jarvis::noded

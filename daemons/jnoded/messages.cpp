@@ -13,7 +13,7 @@ Instant instant_from(std::int64_t us) { return Instant(Duration(us)); }
 
 void put(wire::Ended& out, const node::ReportEnded& ended)
 {
-    out.set_job_id(ended.key.job.value);
+    wire::put_job_id(ended.key.job, out);
     out.set_incarnation(ended.key.incarnation.value);
     *out.mutable_end() = wire::to_message(ended.end);
     *out.mutable_usage() = wire::to_message(ended.usage);
@@ -23,7 +23,7 @@ void put(wire::Report& out, const node::Report& report)
 {
     for (const auto& running : report.running) {
         auto& job = *out.add_running();
-        job.set_job_id(running.key.job.value);
+        wire::put_job_id(running.key.job, job);
         job.set_incarnation(running.key.incarnation.value);
     }
     for (const auto& ended : report.ended)
@@ -77,26 +77,25 @@ node::StopOrder stop_order(node::JobKey key, const wire::StopJob& message)
     return {key, unknown ? node::StopWhy::unknown : node::StopWhy::cancelled, message.cause()};
 }
 
+Result<node::JobKey> key_of(Result<JobId> job, std::uint32_t incarnation)
+{
+    if (!job)
+        return std::unexpected(job.error());
+    if (incarnation == 0)
+        return fail(Errc::corrupt, "incarnation 0 of job {}", *job);
+    return node::JobKey{*job, Incarnation{incarnation}};
+}
+
 template <class Body, class Make>
 Result<node::Input> order_input(const wire::ToNode& message, const Body& body, Make make)
 {
-    auto key = key_from(body.job_id(), body.incarnation());
+    auto key = key_of(wire::job_id_of(body), body.incarnation());
     if (!key)
         return std::unexpected(key.error());
     return node::FromController{Epoch{message.epoch()}, message.session(), message.serial(), make(*key, body)};
 }
 
 } // namespace
-
-Result<node::JobKey> key_from(std::uint64_t job, std::uint32_t incarnation)
-{
-    auto id = wire::job_id_from(job);
-    if (!id)
-        return std::unexpected(id.error());
-    if (incarnation == 0)
-        return fail(Errc::corrupt, "incarnation 0 of job {}", job);
-    return node::JobKey{*id, Incarnation{incarnation}};
-}
 
 wire::FromNode message_from(const node::Send& send, const Registration& registration)
 {
@@ -143,7 +142,7 @@ Result<node::Input> input_from(const wire::ToNode& message)
 wire::LaunchOrder order_from(const node::LaunchPlan& plan, const node::Launch& launch, const std::string& boot_id)
 {
     wire::LaunchOrder order;
-    order.set_job_id(plan.key.job.value);
+    wire::put_job_id(plan.key.job, order);
     order.set_incarnation(plan.key.incarnation.value);
     order.set_cluster_uuid(launch.cluster);
     order.set_epoch(launch.epoch.value);
@@ -178,7 +177,7 @@ wire::LaunchOrder order_from(const node::LaunchPlan& plan, const node::Launch& l
 
 Result<node::RecoveredJob> recovered_from(const wire::LaunchOrder& order)
 {
-    auto key = key_from(order.job_id(), order.incarnation());
+    auto key = key_of(wire::job_id_of(order), order.incarnation());
     if (!key)
         return std::unexpected(key.error());
     node::RecoveredJob job{.key = *key, .started = instant_from(order.started_boottime_us())};

@@ -29,7 +29,6 @@ Result<node::Input> input_from(const wire::ToNode& message);
 
 wire::LaunchOrder order_from(const node::LaunchPlan& plan, const node::Launch& launch, const std::string& boot_id);
 
-Result<node::JobKey> key_from(std::uint64_t job, std::uint32_t incarnation);
 // Without `as` and `facts`, which the order does not tell.
 Result<node::RecoveredJob> recovered_from(const wire::LaunchOrder& order);
 Result<node::ExitFacts> facts_from(const wire::ExitRecord& record);

@@ -4,6 +4,7 @@
 #include "daemon/log.hpp"
 #include "daemon/notify.hpp"
 #include "limits.hpp"
+#include "wire/job_id.hpp"
 
 #include <csignal>
 
@@ -112,7 +113,7 @@ void NodeDaemon::execute(node::Launch& launch)
 {
     const auto key = launch.order.key;
     const auto refuse = [&](const Error& error) {
-        log().error({{"job", key.job.value}}, "cannot launch: {}", error.message);
+        log().error({{"job", key.job}}, "cannot launch: {}", error.message);
         node::ExitFacts facts;
         facts.launch_error = error.message;
         facts.launch_fault = node::LaunchFault::system;
@@ -125,7 +126,7 @@ void NodeDaemon::execute(node::Launch& launch)
     auto order = order_from(*plan, launch, setup_.boot_id);
     if (auto written = setup_.folder.write_order(key, order, launch.order.script); !written)
         return refuse(written.error());
-    log().debug({{"job", key.job.value}}, "starting, incarnation {}", key.incarnation);
+    log().debug({{"job", key.job}}, "starting, incarnation {}", key.incarnation);
     auto& job = jobs_[key];
     job = Tracked{.cgroup = plan->cgroup};
     job.order = std::move(order);
@@ -134,9 +135,9 @@ void NodeDaemon::execute(node::Launch& launch)
 
 void NodeDaemon::execute(node::RecordStop& stop)
 {
-    log().info({{"job", stop.key.job.value}}, "stopping: {}", stop.stop.cause);
+    log().info({{"job", stop.key.job}}, "stopping: {}", stop.stop.cause);
     if (auto written = setup_.folder.write_stop(stop.key, record_from(stop.stop)); !written)
-        log().warn({{"job", stop.key.job.value}}, "a restart of this daemon will not know of the stop: {}",
+        log().warn({{"job", stop.key.job}}, "a restart of this daemon will not know of the stop: {}",
                    written.error().message);
 }
 
@@ -156,7 +157,7 @@ void NodeDaemon::execute(node::SignalJob& signal)
         return feed(node::JobEnded{signal.key, facts});
     }
     const bool reached = deliver(signal, *job);
-    log().debug({{"job", signal.key.job.value}}, "signal {}{}", signal.signal, reached ? "" : ", which found nobody");
+    log().debug({{"job", signal.key.job}}, "signal {}{}", signal.signal, reached ? "" : ", which found nobody");
     job->stop_reached = job->stop_reached || (stopping && reached);
     if (!stopping || reached || job->repeating || signal.signal != SIGTERM)
         return;
@@ -194,7 +195,7 @@ ControllerEvents NodeDaemon::controller_events()
                     if (!input)
                         return log().error("controller: dropped a message that makes no sense: {}", input.error().message);
                     if (message.has_start() && message.start().cluster_uuid() != core_.cluster)
-                        return log().error({{"job", message.start().job_id()}}, "dropped a start of another cluster");
+                        return log().error({{"job", wire::job_id_in(message.start())}}, "dropped a start of another cluster");
                     feed(std::move(*input));
                 },
             .disconnected =

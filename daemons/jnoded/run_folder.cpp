@@ -171,15 +171,14 @@ Result<Choice> choose(const config::Config& config, const std::string& node_name
 
 std::optional<node::JobKey> key_of_folder(std::string_view name)
 {
-    std::uint64_t job = 0;
-    std::uint32_t incarnation = 0;
+    const auto dot = name.find('.');
+    const auto job = job_id_from_text(name.substr(0, dot));
+    Incarnation incarnation;
     const auto* end = name.data() + name.size();
-    const auto first = std::from_chars(name.data(), end, job);
-    if (first.ec != std::errc() || first.ptr == end || *first.ptr != '.' ||
-        std::from_chars(first.ptr + 1, end, incarnation).ptr != end)
+    if (!job || dot == name.npos || std::from_chars(name.data() + dot + 1, end, incarnation.value).ptr != end ||
+        incarnation.value == 0)
         return std::nullopt;
-    const auto key = key_from(job, incarnation);
-    return key ? std::optional(*key) : std::nullopt;
+    return node::JobKey{*job, incarnation};
 }
 
 } // namespace
@@ -237,7 +236,7 @@ std::vector<RunFolder::Record> RunFolder::read_jobs() const
         auto exit = read_message<wire::ExitRecord>(folder, "exit");
         if (!order || !stop || !exit) {
             const auto& error = !order ? order.error() : !stop ? stop.error() : exit.error();
-            log().error({{"job", key->job.value}}, "cannot take up what is in {}/{}: {}", jobs_path(), name, error.message);
+            log().error({{"job", key->job}}, "cannot take up what is in {}/{}: {}", jobs_path(), name, error.message);
             continue;
         }
         records.push_back({*key, std::move(**order), std::move(*stop), std::move(*exit)});
@@ -337,7 +336,7 @@ void RunFolder::remove(const node::JobKey& key) const
     std::error_code error; // rarer files: a stop, a runtime's own
     std::filesystem::remove_all(fmt::format("{}/{}", jobs_path(), name), error);
     if (error)
-        log().warn({{"job", key.job.value}}, "cannot remove {}/{}: {}", jobs_path(), name, error.message());
+        log().warn({{"job", key.job}}, "cannot remove {}/{}: {}", jobs_path(), name, error.message());
 }
 
 std::vector<LeftFolder> left_temporary_folders(const std::string& root, const std::string& prefix)

@@ -2,6 +2,7 @@
 
 #include "job_folder.hpp"
 #include "log.hpp"
+#include "wire/job_id.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -26,7 +27,7 @@ std::string cleaning_order(const wire::LaunchOrder& order)
 {
     wire::ToLauncher message;
     auto& cleaning = *message.mutable_launch();
-    cleaning.set_job_id(order.job_id());
+    wire::put_job_id(wire::job_id_in(order), cleaning);
     cleaning.set_incarnation(order.incarnation());
     cleaning.set_job_folder(order.job_folder());
     cleaning.set_cgroup(order.cgroup());
@@ -62,7 +63,7 @@ wire::FromLauncher launched(const JobKey& key, pid_t pid)
 {
     wire::FromLauncher message;
     auto& body = *message.mutable_launched();
-    body.set_job_id(key.job);
+    wire::put_job_id(key.job, body);
     body.set_incarnation(key.incarnation);
     body.set_shepherd_pid(pid);
     return message;
@@ -181,7 +182,7 @@ void Launcher::on_message(wire::ToLauncher message, std::string bytes)
 
 void Launcher::launch(const wire::LaunchOrder& order, std::string bytes)
 {
-    const JobKey key{order.job_id(), order.incarnation()};
+    const JobKey key{wire::job_id_in(order), order.incarnation()};
     if (const auto known = shepherds_.find(key); known != shepherds_.end()) {
         if (known->second.pid != 0) // asked again by a node daemon that did not hear the answer
             tell(launched(key, known->second.pid));
@@ -203,7 +204,7 @@ void Launcher::launch(const wire::LaunchOrder& order, std::string bytes)
 // What a shepherd left that was no child of this launcher.
 void Launcher::clean(const wire::LaunchOrder& order)
 {
-    const JobKey key{order.job_id(), order.incarnation()};
+    const JobKey key{wire::job_id_in(order), order.incarnation()};
     if (shepherds_.contains(key)) // then it is seen to its end here anyway
         return;
     const auto& runtime = find_runtime(order.runtime()) ? order.runtime() : runtimes_.front().link.runtime();
@@ -236,7 +237,7 @@ void Launcher::report_gone(const JobKey& key, int status)
 {
     wire::FromLauncher message;
     auto& gone = *message.mutable_gone();
-    gone.set_job_id(key.job);
+    wire::put_job_id(key.job, gone);
     gone.set_incarnation(key.incarnation);
     gone.set_wait_status(status);
     shepherds_.erase(key);

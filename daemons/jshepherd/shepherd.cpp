@@ -6,6 +6,7 @@
 #include "log.hpp"
 #include "processes.hpp"
 #include "temporary_folder.hpp"
+#include "wire/job_id.hpp"
 
 #include <ctime>
 #include <optional>
@@ -47,7 +48,7 @@ public:
     Shepherd(RuntimePlugin& runtime, const wire::LaunchOrder& order, PidFile pid_file)
         : runtime_(runtime), order_(order), pid_file_(std::move(pid_file))
     {
-        record_.set_job_id(order.job_id());
+        wire::put_job_id(wire::job_id_in(order), record_);
         record_.set_incarnation(order.incarnation());
     }
 
@@ -148,18 +149,18 @@ ShepherdExit run_job(RuntimePlugin& runtime, const wire::LaunchOrder& order)
 {
     // A signal to the launcher's process group must not reach it. (A session of its own costs ten times as much, for its autogroup.)
     ::setpgid(0, 0);
-    ::prctl(PR_SET_NAME, ("job_" + std::to_string(order.job_id())).c_str()); // for ps
+    ::prctl(PR_SET_NAME, fmt::format("job_{}", wire::job_id_in(order)).c_str()); // for ps
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     auto pid_file = PidFile::make(order.job_folder());
     if (!pid_file && pid_file.error().code == Errc::denied)
         return ShepherdExit::started_before;
     if (!pid_file) {
-        log_error("job {}: {}", order.job_id(), pid_file.error().message);
+        log_error("job {}: {}", wire::job_id_in(order), pid_file.error().message);
         return ShepherdExit::failed;
     }
     const auto record = Shepherd(runtime, order, std::move(*pid_file)).run();
     if (auto written = write_exit_record(order.job_folder(), record); !written) {
-        log_error("job {}: cannot write its exit record: {}", order.job_id(), written.error().message);
+        log_error("job {}: cannot write its exit record: {}", wire::job_id_in(order), written.error().message);
         return ShepherdExit::no_record;
     }
     return ShepherdExit::done;
@@ -175,10 +176,10 @@ void clean_after_job(const wire::LaunchOrder& order)
     }
     if (!order.temporary_folder().empty())
         if (auto removed = remove_temporary_folder(order.temporary_folder(), owner_of(order)); !removed)
-            log_warning("job {}: {}", order.job_id(), removed.error().message);
+            log_warning("job {}: {}", wire::job_id_in(order), removed.error().message);
     if (cgroup)
         if (auto removed = cgroup->remove(); !removed)
-            log_warning("job {}: {}", order.job_id(), removed.error().message);
+            log_warning("job {}: {}", wire::job_id_in(order), removed.error().message);
 }
 
 } // namespace jarvis::shepherd

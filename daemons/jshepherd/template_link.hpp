@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/fd.hpp"
+#include "base/ids.hpp"
 #include "base/result.hpp"
 #include "runtime_plugin.hpp"
 #include "template_protocol.hpp"
@@ -17,7 +18,7 @@
 namespace jarvis::shepherd {
 
 struct JobKey {
-    std::uint64_t job = 0;
+    JobId job;
     std::uint32_t incarnation = 0;
     friend auto operator<=>(const JobKey&, const JobKey&) = default;
 };

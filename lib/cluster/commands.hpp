@@ -18,6 +18,7 @@ struct Caller {
     std::uint32_t uid = 0;
     std::string user;
     Role role = Role::user;
+    std::string from = {}; // the host or connection that the request came by
 };
 
 // Names the waiting client in the reply; nothing is replied to token 0.

@@ -89,11 +89,25 @@ using Event = std::variant<ClusterCreated, ControllerStarted, WallClockSet, Conf
                            BeginReached, JobStarted, JobStopRequested, JobEnded, JobRequeued, JobForgotten, NodeRegistered,
                            NodeLost, NodeDrained, NodeResumed>;
 
+// Which command led to events, who gave it and from where: for whoever reads the feed of events. Nothing is decided by it.
+struct Cause {
+    std::string command; // "submit", "node report", "scheduling"
+    std::string by;      // the user or node; empty: Jarvis itself
+    std::string from;    // host or connection; empty: Jarvis itself
+    friend bool operator==(const Cause&, const Cause&) = default;
+};
+struct CauseSpan {
+    Cause cause;
+    std::uint32_t events = 0; // so many of the group's events, which follow those of the spans before
+    friend bool operator==(const CauseSpan&, const CauseSpan&) = default;
+};
+
 // What one batch of commands came to: journaled whole or not at all, under one number, at one instant.
 struct EventGroup {
     SequenceNumber sequence;
     Instant at;
     std::vector<Event> events;
+    std::vector<CauseSpan> causes; // together as many events as there are
 };
 
 } // namespace jarvis::cluster

@@ -1,8 +1,21 @@
 #include "cluster/owner.hpp"
 
 #include "cluster/apply.hpp"
+#include "cluster/cause.hpp"
 
 namespace jarvis::cluster {
+
+namespace {
+
+// Commands of one kind that follow each other, such as the steps of a pass, have one span.
+void add_cause(EventGroup& group, Cause cause, std::size_t events)
+{
+    if (group.causes.empty() || group.causes.back().cause != cause)
+        group.causes.push_back({std::move(cause), 0});
+    group.causes.back().events += static_cast<std::uint32_t>(events);
+}
+
+} // namespace
 
 Owner::Owner(State state) : state_(std::move(state))
 {
@@ -28,6 +41,8 @@ Batch Owner::run(std::span<const Command> commands, Instant now, bool may_start)
 void Owner::take(const Command& command, Instant now, Batch& batch)
 {
     auto outcome = decide(state_, command, now);
+    if (!outcome.events.empty())
+        add_cause(batch.group, cause_of(state_, command), outcome.events.size());
     for (auto& event : outcome.events) {
         apply(state_, event, now);
         note(event);

@@ -42,7 +42,7 @@ struct LogField {
 
     template <class T>
     LogField(std::string_view field_key, const T& field_value)
-        : key(field_key), value(fmt::to_string(field_value)), number(std::is_integral_v<T> && !std::is_same_v<T, bool>)
+        : key(field_key), value(fmt::format("{}", field_value)), number(std::is_integral_v<T> && !std::is_same_v<T, bool>)
     {
     }
 };

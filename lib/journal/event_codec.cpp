@@ -25,7 +25,7 @@ struct Encoder {
     void operator()(const cluster::JobSubmitted& e) const
     {
         auto& m = *out.mutable_job_submitted();
-        m.set_job(e.job.value);
+        put_job(e.job, m);
         *m.mutable_request() = wire::to_message(*e.request);
         m.set_request_uid(e.request_id.uid);
         m.set_request_id(bytes_of(e.request_id.id));
@@ -34,27 +34,27 @@ struct Encoder {
     }
     void operator()(const cluster::JobHeld& e) const
     {
-        out.mutable_job_held()->set_job(e.job.value);
+        put_job(e.job, *out.mutable_job_held());
         *out.mutable_job_held()->mutable_hold() = to_message(e.hold);
     }
-    void operator()(const cluster::JobReleased& e) const { out.mutable_job_released()->set_job(e.job.value); }
-    void operator()(const cluster::BeginReached& e) const { out.mutable_begin_reached()->set_job(e.job.value); }
+    void operator()(const cluster::JobReleased& e) const { put_job(e.job, *out.mutable_job_released()); }
+    void operator()(const cluster::BeginReached& e) const { put_job(e.job, *out.mutable_begin_reached()); }
     void operator()(const cluster::JobStarted& e) const
     {
         auto& m = *out.mutable_job_started();
-        m.set_job(e.job.value);
+        put_job(e.job, m);
         m.set_incarnation(e.incarnation.value);
         *m.mutable_placement() = wire::to_message(e.placement);
     }
     void operator()(const cluster::JobStopRequested& e) const
     {
-        out.mutable_job_stop_requested()->set_job(e.job.value);
+        put_job(e.job, *out.mutable_job_stop_requested());
         *out.mutable_job_stop_requested()->mutable_stop() = to_message(e.stop);
     }
     void operator()(const cluster::JobEnded& e) const
     {
         auto& m = *out.mutable_job_ended();
-        m.set_job(e.job.value);
+        put_job(e.job, m);
         m.set_incarnation(e.incarnation.value);
         *m.mutable_end() = wire::to_message(e.end);
         *m.mutable_usage() = wire::to_message(e.usage);
@@ -62,11 +62,11 @@ struct Encoder {
     void operator()(const cluster::JobRequeued& e) const
     {
         auto& m = *out.mutable_job_requeued();
-        m.set_job(e.job.value);
+        put_job(e.job, m);
         m.set_incarnation(e.incarnation.value);
         m.set_cause(e.cause);
     }
-    void operator()(const cluster::JobForgotten& e) const { out.mutable_job_forgotten()->set_job(e.job.value); }
+    void operator()(const cluster::JobForgotten& e) const { put_job(e.job, *out.mutable_job_forgotten()); }
     void operator()(const cluster::NodeRegistered& e) const
     {
         out.mutable_node_registered()->set_node(e.node.value);
@@ -90,7 +90,7 @@ Result<cluster::Event> decode(const JobSubmitted& m)
     auto digest = sixteen_bytes(m.digest(), "a request digest");
     if (!id || !digest)
         return std::unexpected(id ? digest.error() : id.error());
-    return cluster::JobSubmitted{.job = JobId{m.job()},
+    return cluster::JobSubmitted{.job = job_in(m),
                                  .request = std::make_shared<const JobRequest>(std::move(*request)),
                                  .request_id = {m.request_uid(), *id},
                                  .digest = *digest,
@@ -102,7 +102,7 @@ Result<cluster::Event> decode(const JobStarted& m)
     auto placement = wire::from_message(m.placement());
     if (!placement)
         return std::unexpected(placement.error());
-    return cluster::JobStarted{JobId{m.job()}, Incarnation{m.incarnation()}, std::move(*placement)};
+    return cluster::JobStarted{job_in(m), Incarnation{m.incarnation()}, std::move(*placement)};
 }
 
 Result<cluster::Event> decode(const JobEnded& m)
@@ -111,7 +111,7 @@ Result<cluster::Event> decode(const JobEnded& m)
     auto usage = wire::from_message(m.usage());
     if (!end || !usage)
         return std::unexpected(end ? usage.error() : end.error());
-    return cluster::JobEnded{JobId{m.job()}, Incarnation{m.incarnation()}, std::move(*end), *usage};
+    return cluster::JobEnded{job_in(m), Incarnation{m.incarnation()}, std::move(*end), *usage};
 }
 
 Result<cluster::Event> decode(const NodeRegistered& m)
@@ -161,17 +161,17 @@ Result<cluster::Event> decode_event(const Event& m)
     case Event::kWallClockSet: return decode(m.wall_clock_set());
     case Event::kConfigured: return decode(m.configured());
     case Event::kJobSubmitted: return decode(m.job_submitted());
-    case Event::kJobHeld: return cluster::JobHeld{JobId{m.job_held().job()}, from_message(m.job_held().hold())};
-    case Event::kJobReleased: return cluster::JobReleased{JobId{m.job_released().job()}};
-    case Event::kBeginReached: return cluster::BeginReached{JobId{m.begin_reached().job()}};
+    case Event::kJobHeld: return cluster::JobHeld{job_in(m.job_held()), from_message(m.job_held().hold())};
+    case Event::kJobReleased: return cluster::JobReleased{job_in(m.job_released())};
+    case Event::kBeginReached: return cluster::BeginReached{job_in(m.begin_reached())};
     case Event::kJobStarted: return decode(m.job_started());
     case Event::kJobStopRequested:
-        return cluster::JobStopRequested{JobId{m.job_stop_requested().job()}, from_message(m.job_stop_requested().stop())};
+        return cluster::JobStopRequested{job_in(m.job_stop_requested()), from_message(m.job_stop_requested().stop())};
     case Event::kJobEnded: return decode(m.job_ended());
     case Event::kJobRequeued:
-        return cluster::JobRequeued{JobId{m.job_requeued().job()}, Incarnation{m.job_requeued().incarnation()},
+        return cluster::JobRequeued{job_in(m.job_requeued()), Incarnation{m.job_requeued().incarnation()},
                                     m.job_requeued().cause()};
-    case Event::kJobForgotten: return cluster::JobForgotten{JobId{m.job_forgotten().job()}};
+    case Event::kJobForgotten: return cluster::JobForgotten{job_in(m.job_forgotten())};
     case Event::kNodeRegistered: return decode(m.node_registered());
     case Event::kNodeLost: return cluster::NodeLost{NodeId{m.node_lost().node()}};
     case Event::kNodeDrained:

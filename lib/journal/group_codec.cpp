@@ -14,6 +14,13 @@ std::string encode_group(const cluster::EventGroup& group)
     message.mutable_events()->Reserve(static_cast<int>(group.events.size()));
     for (const auto& event : group.events)
         encode_event(event, *message.add_events());
+    for (const auto& span : group.causes) {
+        auto& cause = *message.add_causes();
+        cause.set_events(span.events);
+        cause.set_command(span.cause.command);
+        cause.set_by(span.cause.by);
+        cause.set_from(span.cause.from);
+    }
     return message.SerializeAsString();
 }
 
@@ -24,7 +31,7 @@ Result<cluster::EventGroup> decode_group(std::string_view bytes)
         return fail(Errc::corrupt, "a journal group cannot be read");
     if (auto format = check_format(message.format(), "the journal"); !format)
         return std::unexpected(format.error());
-    cluster::EventGroup group{.sequence = SequenceNumber{message.sequence()}, .at = instant(message.at_us()), .events = {}};
+    cluster::EventGroup group{.sequence = SequenceNumber{message.sequence()}, .at = instant(message.at_us()), .events = {}, .causes = {}};
     if (auto at = check_times(group.at, {}); !at)
         return fail(Errc::corrupt, "journal group {}: {}", group.sequence, at.error().message);
     group.events.reserve(static_cast<std::size_t>(message.events_size()));
@@ -34,6 +41,8 @@ Result<cluster::EventGroup> decode_group(std::string_view bytes)
             return fail(Errc::corrupt, "journal group {}: {}", group.sequence, decoded.error().message);
         group.events.push_back(std::move(*decoded));
     }
+    for (const auto& span : message.causes())
+        group.causes.push_back({{span.command(), span.by(), span.from()}, span.events()});
     return group;
 }
 

@@ -46,7 +46,7 @@ NodeRecord record_of(const cluster::Node& node)
 
 void fill(JobRecord& record, const cluster::Job& job)
 {
-    record.set_job(job.id.value);
+    put_job(job.id, record);
     *record.mutable_request() = wire::to_message(*job.request);
     record.set_request_uid(job.request_id.uid);
     record.set_request_id(bytes_of(job.request_id.id));
@@ -105,7 +105,7 @@ Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, std::siz
     if (!state || !id || !digest)
         return std::unexpected(!state ? state.error() : !id ? id.error() : digest.error());
     auto job = std::make_shared<cluster::Job>();
-    job->id = JobId{record.job()};
+    job->id = job_in(record);
     job->request = std::make_shared<const JobRequest>(std::move(*request));
     job->request_id = {record.request_uid(), *id};
     job->digest = *digest;

@@ -28,6 +28,20 @@ Result<void> check_times(Instant now, Duration wall_offset);
 Result<std::array<std::uint8_t, 16>> sixteen_bytes(std::string_view bytes, std::string_view what);
 inline std::string bytes_of(const std::array<std::uint8_t, 16>& value) { return {value.begin(), value.end()}; }
 
+// Of any message that has `job` and an optional `task`.
+template <class Message>
+void put_job(JobId id, Message& message)
+{
+    message.set_job(id.value);
+    if (id.is_task())
+        message.set_task(id.task);
+}
+template <class Message>
+JobId job_in(const Message& message)
+{
+    return {message.job(), message.has_task() ? message.task() : JobId::no_task};
+}
+
 inline std::int64_t microseconds(Instant at) { return at.time_since_epoch().count(); }
 inline std::int64_t microseconds(WallTime at) { return at.time_since_epoch().count(); }
 inline Instant instant(std::int64_t us) { return Instant(Duration(us)); }

@@ -344,7 +344,6 @@ Row row(std::uint64_t sequence, std::uint64_t job, JobState state, std::int64_t 
 {
     return {SequenceNumber{sequence},
             JobId{job},
-            no_array_index,
             Incarnation{1},
             1000,
             state,
@@ -367,7 +366,7 @@ std::vector<Seen> query(Storage& storage, const HistoryFilter& filter)
     std::vector<Seen> seen;
     need(storage.query_history(filter,
                                [&](const HistoryRow& found) {
-                                   seen.push_back({found.job.value, found.array_index, found.incarnation.value,
+                                   seen.push_back({found.job.value, found.job.task, found.incarnation.value,
                                                    std::string(found.record)});
                                    return true;
                                }),
@@ -404,7 +403,7 @@ void applies_history_once(Fixture& storage)
 void keeps_all_of_a_row(Fixture& storage)
 {
     Row in = row(1, 7, JobState::out_of_memory, 100, 300, std::string_view("a\0b\xff", 4));
-    in.array_index = 3;
+    in.job.task = 3;
     in.incarnation = Incarnation{2};
     in.uid = 4294967294u;
     in.user = "J\xf6rg"; // Latin-1
@@ -414,7 +413,7 @@ void keeps_all_of_a_row(Fixture& storage)
              {},
              [&](const HistoryRow& out) {
                  ++seen;
-                 require(out.job == in.job && out.array_index == in.array_index && out.incarnation == in.incarnation,
+                 require(out.job == in.job && out.incarnation == in.incarnation,
                          "key");
                  require(out.sequence == in.sequence && out.uid == in.uid && out.state == in.state,
                          "sequence, uid or state");
@@ -440,10 +439,10 @@ void fill_history(Storage& storage)
     }
     for (std::uint32_t index = 0; index < 3; ++index) {
         rows.push_back(row(401, 500, JobState::completed, 1000, 1050, "element"));
-        rows.back().array_index = index;
+        rows.back().job.task = index;
     }
     rows.push_back(row(401, 500, JobState::completed, 1000, 1050, "second start"));
-    rows.back().array_index = 2;
+    rows.back().job.task = 2;
     rows.back().incarnation = Incarnation{2};
     need(storage.apply_history(SequenceNumber{401}, rows), "apply_history");
 }
@@ -457,7 +456,7 @@ void expect_rows(Storage& storage, const HistoryFilter& filter, std::size_t coun
 void finds_history_by_everything(Fixture& storage)
 {
     fill_history(*storage);
-    const std::array jobs{JobId{3}, JobId{10}, JobId{77}, JobId{450}, JobId{500}};
+    const std::array<std::uint64_t, 5> jobs{3, 10, 77, 450, 500};
     const std::array uids{1001u, 1003u};
     const std::array failed{JobState::failed};
     const std::array running{JobState::running, JobState::suspended};
@@ -480,9 +479,9 @@ void pages_through_history(Fixture& storage)
 {
     fill_history(*storage);
     const std::array uids{1000u, 1001u, 1002u, 1003u};
-    std::vector<JobId> jobs;
+    std::vector<std::uint64_t> jobs;
     for (std::uint64_t n = 1; n <= 500; ++n)
-        jobs.push_back(JobId{n});
+        jobs.push_back(n);
     const std::array filters{HistoryFilter{}, HistoryFilter{.uids = uids}, HistoryFilter{.jobs = jobs},
                              HistoryFilter{.since = at(1)}};
     for (HistoryFilter filter : filters) {
@@ -496,7 +495,7 @@ void pages_through_history(Fixture& storage)
                 break;
             paged.insert(paged.end(), page.begin(), page.end());
             filter.after =
-                HistoryKey{JobId{page.back().job}, page.back().array_index, Incarnation{page.back().incarnation}};
+                HistoryKey{{page.back().job, page.back().array_index}, Incarnation{page.back().incarnation}};
         }
         require(paged == whole, "pages together have {} rows, the whole has {}", paged.size(), whole.size());
     }

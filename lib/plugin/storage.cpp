@@ -61,8 +61,7 @@ WallTime to_wall_time(std::int64_t microseconds)
 std::int32_t on_row(void* context, const jarvis_history_row* row)
 {
     const HistoryRow known{SequenceNumber{row->sequence},
-                           JobId{row->job},
-                           row->array_index,
+                           JobId{row->job, row->array_index},
                            Incarnation{row->incarnation},
                            row->uid,
                            static_cast<JobState>(row->state),
@@ -79,7 +78,7 @@ jarvis_history_row to_row(const HistoryRow& row)
     jarvis_history_row result{};
     result.sequence = row.sequence.value;
     result.job = row.job.value;
-    result.array_index = row.array_index;
+    result.array_index = row.job.task;
     result.incarnation = row.incarnation.value;
     result.uid = row.uid;
     result.state = static_cast<std::uint32_t>(row.state);
@@ -365,8 +364,7 @@ Result<void> Storage::query_history(const HistoryFilter& filter, const EachRow& 
     jarvis_history_filter c{};
     c.struct_size = sizeof c;
     c.limit = filter.limit;
-    static_assert(sizeof(JobId) == sizeof(std::uint64_t));
-    c.jobs = reinterpret_cast<const std::uint64_t*>(filter.jobs.data());
+    c.jobs = filter.jobs.data();
     c.job_count = filter.jobs.size();
     c.uids = filter.uids.data();
     c.uid_count = filter.uids.size();
@@ -375,7 +373,7 @@ Result<void> Storage::query_history(const HistoryFilter& filter, const EachRow& 
     c.since_us = filter.since ? to_microseconds(*filter.since) : 0;
     c.until_us = filter.until ? to_microseconds(*filter.until) : 0;
     if (filter.after)
-        c.after = {filter.after->job.value, filter.after->array_index, filter.after->incarnation.value};
+        c.after = {filter.after->job.value, filter.after->job.task, filter.after->incarnation.value};
     Trampoline<EachRow> trampoline{each};
     ErrorBuffer error;
     const std::int32_t code = plugin_.table.history_query(state_, &c, on_row, &trampoline, error.data(), error.size());

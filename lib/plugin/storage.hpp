@@ -51,13 +51,12 @@ struct Append {
     explicit operator bool() const noexcept { return outcome == AppendOutcome::stored; }
 };
 
-constexpr std::uint32_t no_array_index = JARVIS_NO_ARRAY_INDEX;
+static_assert(JobId::no_task == JARVIS_NO_ARRAY_INDEX);
 
 // A wall time of 0 is "not yet".
 struct HistoryRow {
     SequenceNumber sequence;
     JobId job;
-    std::uint32_t array_index = no_array_index;
     Incarnation incarnation;
     std::uint32_t uid = 0;
     JobState state = JobState::pending;
@@ -70,13 +69,12 @@ struct HistoryRow {
 
 struct HistoryKey {
     JobId job;
-    std::uint32_t array_index = 0;
     Incarnation incarnation;
 };
 
 // Conditions that are left out match every row.
 struct HistoryFilter {
-    std::span<const JobId> jobs; // ascending
+    std::span<const std::uint64_t> jobs; // ascending; an array's number stands for all its tasks
     std::span<const std::uint32_t> uids;
     std::span<const JobState> states;
     std::optional<WallTime> since; // not ended before it

@@ -27,11 +27,13 @@ Result<void> check_text(std::string_view text, std::size_t limit, std::string_vi
     return {};
 }
 
-Result<JobId> job_id_from(std::uint64_t number)
+Result<JobId> job_id_from(std::uint64_t number, std::uint32_t task)
 {
     if (number == 0 || number > max_job_id.value)
         return fail(Errc::corrupt, "job id {} is out of range", number);
-    return JobId{number};
+    if (task != JobId::no_task && task > max_array_task)
+        return fail(Errc::corrupt, "task {} of job {} is out of range", task, number);
+    return JobId{number, task};
 }
 
 Result<WallTime> wall_time_from(std::int64_t us, std::string_view field)

@@ -14,6 +14,7 @@
 #include "model/placement.hpp"
 #include "model/topology.hpp"
 #include "model/usage.hpp"
+#include "wire/job_id.hpp"
 
 #include <optional>
 #include <span>
@@ -83,7 +84,6 @@ Result<CoreSet> core_set_from(const google::protobuf::RepeatedField<std::uint64_
 void put_core_set(const CoreSet& set, google::protobuf::RepeatedField<std::uint64_t>& words);
 Result<BlobHash> hash_from(std::string_view bytes, std::string_view field);
 std::string hash_bytes(const BlobHash& hash);
-Result<JobId> job_id_from(std::uint64_t number);             // 1 .. max_job_id
 Result<WallTime> wall_time_from(std::int64_t us, std::string_view field);
 Result<Duration> duration_from(std::int64_t us, std::string_view field); // 0 or more
 // At most `limit` bytes and no NUL.

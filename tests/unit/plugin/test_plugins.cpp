@@ -173,9 +173,9 @@ BOOST_AUTO_TEST_CASE(sqlite_is_quick_for_many_groups_and_many_rows)
                         .record = data});
     BOOST_REQUIRE(storage->apply_history(SequenceNumber{5000}, rows).has_value());
     const auto applied = Clock::now();
-    std::vector<JobId> ids;
+    std::vector<std::uint64_t> ids;
     for (std::uint64_t i = 1; i <= 1000; ++i)
-        ids.push_back(JobId{i * 197});
+        ids.push_back(i * 197);
     int found = 0;
     BOOST_REQUIRE(storage->query_history({.jobs = ids}, [&](const HistoryRow&) { return ++found > 0; }).has_value());
     const auto queried = Clock::now();
