@@ -1,15 +1,24 @@
-// jadmin: what administrators ask of the controller.
+// jadmin: what administrators ask of the controller, and what they do without it (jadmin_pki.cpp).
 #include "base/escape.hpp"
 #include "base/nearest.hpp"
 #include "client/json.hpp"
 #include "client/query.hpp"
+#include "jadmin_pki.hpp"
 
 using namespace jarvis;
 using namespace jarvis::client;
 
 namespace {
 
-constexpr Option options[] = {{0, "json", "", "print JSON (schema jarvis.admin/1)"}};
+constexpr Option options[] = {
+    {0, "json", "", "print JSON (schemas jarvis.admin/1, jarvis.pki/1)"},
+    {0, "dir", "DIR", "pki: the folder with the certificates (default: /etc/jarvis/pki)"},
+    {0, "name", "CLUSTER", "pki init: the cluster's name, as in the configuration (default: jarvis)"},
+    {0, "uuid", "UUID", "pki init: the UUID of a cluster that exists already (default: a new one)"},
+    {0, "days", "N", "pki: how long a certificate is valid (default: 365, an authority's 3650)"},
+    {0, "not-before", "TIME", "pki: when it begins to be valid (default: a little before now)"},
+    {0, "not-after", "TIME", "pki: when it ends to be valid (default: as --days says)"},
+};
 
 struct Action {
     std::vector<std::string> words;
@@ -34,7 +43,8 @@ Result<wire::Admin::Action> find_action(std::span<const std::string> words)
         if (spelled.back() == typed)
             return one.action;
     }
-    const std::vector<std::string_view> known(spelled.begin(), spelled.end());
+    std::vector<std::string_view> known(spelled.begin(), spelled.end());
+    known.push_back("pki");
     if (words.empty())
         return fail(Errc::invalid, "what to do? One of: {}", fmt::join(known, ", "));
     return fail(Errc::invalid, "unknown action \"{}\"{}; known are: {}", escape_for_terminal(typed), did_you_mean(typed, known),
@@ -55,6 +65,11 @@ std::string safe_lines(std::string_view text)
 
 int run(const Program& program, const CommandLine& line)
 {
+    if (!line.words.empty() && line.words[0] == "pki")
+        return run_pki(program, line);
+    for (const auto option : pki_options)
+        if (line.has(option))
+            return usage_error(program, fmt::format("--{} is for jadmin pki", option));
     const auto action = find_action(line.words);
     if (!action)
         return usage_error(program, action.error().message);
@@ -77,13 +92,14 @@ int main(int argc, char** argv)
     const Program program{
         .name = "jadmin",
         .summary = "Administer the controller.",
-        .usage = {"ping", "reconfigure", "config diff", "snapshot", "shutdown"},
+        .usage = {"ping", "reconfigure", "config diff", "snapshot", "shutdown", "pki init|node|renew|show [NAME]..."},
         .options = options,
         .notes = "ping         say whether the controller answers, and its state\n"
                  "reconfigure  read the configuration again and use it, whole or not at all\n"
                  "config diff  what reconfigure would change, and what needs a restart\n"
                  "snapshot     write a snapshot of the state now\n"
-                 "shutdown     stop the controller in order; jobs run on",
+                 "shutdown     stop the controller in order; jobs run on\n"
+                 "pki          make, renew and show the cluster's certificates; this asks no controller",
     };
     return run_program(program, argc, argv, run);
 }
