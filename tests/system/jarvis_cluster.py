@@ -144,20 +144,25 @@ class Result:
 class Daemon:
     """jctld or jnoded, as a child of the test."""
 
-    def __init__(self, cluster, name):
+    def __init__(self, cluster, name, config=None, log=None):
         self.cluster, self.name = cluster, name
-        self.log = cluster.folder / f"{name}.log"
+        self.config = config or cluster.config_path
+        self.log = cluster.folder / f"{log or name}.log"
         self.process = None
         self.environment = {}
 
+    def enter(self):
+        """What the process does before it becomes the daemon."""
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)       # a test that is killed leaves no daemon
+
     def start(self):
         assert self.process is None, f"{self.name} runs already"
-        arguments = [str(self.cluster.program(self.name)), "--config", str(self.cluster.config_path)]
+        arguments = [str(self.cluster.program(self.name)), "--config", str(self.config)]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),       # a test that is killed leaves no daemon
-                cwd=self.cluster.folder, env=self.cluster.daemon_environment() | self.environment)
+                preexec_fn=self.enter, cwd=self.cluster.folder,
+                env=self.cluster.daemon_environment() | {"JARVIS_CONF": str(self.config)} | self.environment)
 
     def running(self):
         return self.process is not None and self.process.poll() is None
@@ -212,13 +217,10 @@ class Cluster:
         self.boot_id_file = self.folder / "boot_id"
         self.sections, self.partitions, self.extra, self.node_cores = sections, partitions, extra, node_cores
         self.jctld, self.jnoded = Daemon(self, "jctld"), Daemon(self, "jnoded")
+        self.node_daemons = [self.jnoded]
         self.submitted = []
         self._copies = {}
-        for path in (self.run_dir, self.state_dir, self.node_state_dir, self.tmp_dir):
-            path.mkdir(mode=0o755)
-        self.state_dir.chmod(0o700)
-        self.tmp_dir.chmod(0o1777)
-        self.set_boot_id("00000000-0000-4000-8000-000000000001")
+        self.make_folders()
         self.write_config()
         if start:
             try:
@@ -227,6 +229,17 @@ class Cluster:
                 self.report()
                 self.end_everything()
                 raise
+
+    def make_folders(self):
+        for path in (self.run_dir, self.state_dir, self.node_state_dir, self.tmp_dir):
+            path.mkdir(mode=0o755)
+        self.state_dir.chmod(0o700)
+        self.tmp_dir.chmod(0o1777)
+        self.set_boot_id("00000000-0000-4000-8000-000000000001")
+
+    def job_folders(self):
+        """The run-time folders and the temporary folders of all nodes."""
+        return [self.run_dir], [self.tmp_dir]
 
     # --- configuration
 
@@ -249,11 +262,17 @@ class Cluster:
                     key, value = line.strip().split(" = ", 1)
                     mine[key] = value
             sections[name] = "\n".join(f"{key} = {value}" for key, value in mine.items())
-        partitions = self.partitions or (
+        self.write_files(sections)
+
+    def partitions_text(self):
+        return self.partitions or (
             '[[partition]]\nname = "batch"\nnodes = "ALL"\ndefault = true\ndefault_time = "1h"\n'
             f'confinement = "{"track" if self.cgroup_mount() and IS_ROOT else "none"}"\n')
+
+    def write_files(self, sections):
         text = "".join(f"[{name}]\n{body}\n\n" for name, body in sections.items())
-        text += f'[[node]]\nnames = "{self.node}"\ncores = {self.node_cores}\n\n{partitions}\n{self.extra}\n'
+        text += f'[[node]]\nnames = "{self.node}"\ncores = {self.node_cores}\n\n'
+        text += f'{self.partitions_text()}\n{self.extra}\n'
         self.config_path.write_text(text)
         self.config_path.chmod(0o644)
 
@@ -275,7 +294,8 @@ class Cluster:
     def start(self):
         self.jctld.start()
         self.wait_controller()
-        self.jnoded.start()
+        for node in self.node_daemons:
+            node.start()
         self.wait_node()
 
     def wait_controller(self):
@@ -287,14 +307,19 @@ class Cluster:
 
     def wait_node(self, states=("idle", "mixed", "allocated")):
         def ready():
-            if not self.jnoded.running():
-                raise Failure(f"jnoded has ended with {self.jnoded.process.returncode}\n{self.jnoded.tail()}")
-            return self.node_state() in states
-        wait_for(ready, lambda: f"the node to become one of {states}\n{self.jnoded.tail()}\n{self.jctld.tail()}")
+            for node in self.node_daemons:
+                if node.process is not None and not node.running():
+                    raise Failure(f"jnoded has ended with {node.process.returncode}\n{node.tail()}")
+            known = self.node_states()
+            return known and all(state in states for state in known.values())
+        wait_for(ready, lambda: f"all nodes to become one of {states}: {self.node_states()}\n{self.tails()}")
+
+    def node_states(self):
+        nodes = self.json("jnodes", "--json", check=False)
+        return {node["name"]: node["state"] for node in (nodes or {}).get("nodes", [])}
 
     def node_state(self):
-        nodes = self.json("jnodes", "--json", check=False)
-        return next((n["state"] for n in (nodes or {}).get("nodes", [])), None)
+        return next(iter(self.node_states().values()), None)
 
     def restart_controller(self, how=signal.SIGTERM):
         self.jctld.stop(how)
@@ -436,11 +461,13 @@ class Cluster:
         with open("/proc/self/mounts", encoding="utf-8") as mounts:
             return next((line.split()[1] for line in mounts if line.split()[2] == "cgroup2"), None)
 
-    def cgroup(self):
-        """The tree that this cluster's node made, or None."""
+    def cgroups(self):
+        """The trees that this cluster's nodes made."""
         mount = self.cgroup_mount()
-        found = glob.glob(f"{mount}/**/jarvis_*_{self.node}", recursive=True) if mount else []
-        return pathlib.Path(found[0]) if found else None
+        return [pathlib.Path(found) for found in glob.glob(f"{mount}/**/jarvis_*_{self.node}", recursive=True)] if mount else []
+
+    def cgroup(self):
+        return next(iter(self.cgroups()), None)
 
     def shepherd_pids(self):
         return [pid for pid, command in processes_of(str(self.folder)).items() if "jshepherd" in command.split(" ")[0]]
@@ -457,11 +484,11 @@ class Cluster:
     def leftovers(self):
         """What an idle cluster must not have: processes, cgroups, folders of jobs."""
         found = [f"process {pid}: {command}" for pid, command in self.job_processes().items()]
-        tree = self.cgroup()
-        if tree:
-            found += [f"cgroup {path}" for path in tree.rglob("job_*")]
-        found += [f"temporary folder {path}" for path in self.tmp_dir.iterdir()]
-        found += [f"run-time folder {path}" for path in self.run_dir.rglob("*") if path.name in ("order", "exit", "exit.tmp")]
+        found += [f"cgroup {path}" for tree in self.cgroups() for path in tree.rglob("job_*")]
+        run_folders, temporary = self.job_folders()
+        found += [f"temporary folder {path}" for folder in temporary for path in folder.iterdir()]
+        found += [f"run-time folder {path}" for folder in run_folders for path in folder.rglob("*")
+                  if path.name in ("order", "exit", "exit.tmp")]
         return found
 
     def sanitizer_reports(self):
@@ -474,8 +501,11 @@ class Cluster:
 
     # --- the end
 
+    def all_running(self):
+        return all(daemon.running() for daemon in (self.jctld, *self.node_daemons))
+
     def tails(self):
-        return f"{self.jctld.tail()}\n{self.jnoded.tail()}"
+        return "\n".join(daemon.tail() for daemon in (self.jctld, *self.node_daemons))
 
     def report(self):
         for log in sorted(self.folder.glob("*.log")):
@@ -483,7 +513,7 @@ class Cluster:
             print(f"--- {log}", *text, sep="\n", file=sys.stderr)
 
     def end_everything(self):
-        for daemon in (self.jnoded, self.jctld):
+        for daemon in (*self.node_daemons, self.jctld):
             with contextlib.suppress(Exception):
                 daemon.kill()
         for _ in range(50):
@@ -499,15 +529,14 @@ class Cluster:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def remove_cgroups(self):
-        tree = self.cgroup()
-        if tree is not None:
+        for tree in self.cgroups():
             remove_cgroup_tree(tree)
 
     def close(self):
         """Ends a healthy cluster, and complains about whatever is left over."""
         problems = []
         try:
-            if self.jctld.running() and self.jnoded.running():
+            if self.all_running():
                 if self.run("jq", "--json").code == 0:
                     left = [j["id"] for j in self.json("jq", "--json").get("jobs", [])]
                     if left:
@@ -518,7 +547,7 @@ class Cluster:
                     wait_for(lambda: not self.leftovers(), "jobs to leave nothing behind", 30)
                 except Failure:
                     problems += self.leftovers()
-            for daemon in (self.jnoded, self.jctld):
+            for daemon in (*self.node_daemons, self.jctld):
                 if daemon.process is not None and not daemon.running():
                     problems.append(f"{daemon.name} had ended with {daemon.process.returncode}\n{daemon.tail()}")
                     daemon.process = None
@@ -652,7 +681,7 @@ class SharedCluster(TestCase):
 
     def run(self, result=None):
         # One dead daemon is one finding, and not one of every test after it.
-        if hasattr(self, "c") and not (self.c.jctld.running() and self.c.jnoded.running()):
+        if hasattr(self, "c") and not self.c.all_running():
             result.startTest(self)
             result.addSkip(self, "a daemon of this class's cluster has ended")
             result.stopTest(self)
