@@ -4,6 +4,8 @@
 
 #include <openssl/err.h>
 
+#include <cassert>
+
 namespace jarvis::pki {
 
 namespace {
@@ -11,6 +13,17 @@ namespace {
 const unsigned char* bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
 } // namespace
+
+std::string sha256(std::string_view content)
+{
+    std::string digest(EVP_MAX_MD_SIZE, '\0');
+    unsigned size = 0;
+    [[maybe_unused]] const int done =
+        EVP_Digest(content.data(), content.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, EVP_sha256(), nullptr);
+    assert(done == 1);
+    digest.resize(size);
+    return digest;
+}
 
 Result<std::string> sign(const Key& key, std::string_view content)
 {

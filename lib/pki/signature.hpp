@@ -1,4 +1,4 @@
-// Signatures by the key of a certificate.
+// Signatures by the key of a certificate, and digests.
 #pragma once
 
 #include "pki/certificate.hpp"
@@ -7,6 +7,8 @@
 #include <string_view>
 
 namespace jarvis::pki {
+
+std::string sha256(std::string_view content); // 32 bytes
 
 Result<std::string> sign(const Key& key, std::string_view content);
 // Fails with `denied` when the key of that certificate did not sign just this.

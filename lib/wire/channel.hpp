@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "pki/identity.hpp"
 #include "wire/frame.hpp"
 #include "wire/unix_socket.hpp"
 
@@ -25,6 +26,12 @@ struct ChannelOptions {
     std::size_t max_queued = std::size_t{32} << 20;              // bytes waiting to be written, over which send refuses
     std::size_t room_below = std::size_t{4} << 20;               // send_when_room waits until fewer are waiting
     std::chrono::milliseconds stall_limit = std::chrono::seconds(30); // a peer that reads nothing for so long is dropped
+};
+
+// Who a certificate says is there.
+struct PeerIdentity {
+    pki::Identity identity;
+    std::string certificate; // DER
 };
 
 class Channel {
@@ -57,6 +64,8 @@ public:
 
     // From the kernel; a channel that has none (TLS) answers nothing.
     virtual std::optional<PeerCredentials> credentials() const = 0;
+    // From the peer's certificate, which was checked; a channel that has none (UNIX) answers nothing.
+    virtual std::optional<PeerIdentity> identity() const { return std::nullopt; }
     // The socket, for an auth plugin to ask the kernel about; it stays the channel's. -1 after close.
     virtual int native_handle() const = 0;
     // For logs: "uid 1000 pid 4711 on /run/jarvis/jctld.sock".
