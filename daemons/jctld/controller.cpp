@@ -17,6 +17,7 @@
 #include "owner_thread.hpp"
 #include "recovery.hpp"
 #include "snapshot_follower.hpp"
+#include "tls_front.hpp"
 #include "wire/unix_channel.hpp"
 
 #include <future>
@@ -64,6 +65,20 @@ Result<void> check_cluster_name(const cluster::State& state, const config::Confi
                                "set the name back or give another state_dir", config.controller.state_dir, state.name, config.cluster.name);
 }
 
+// The certificate says which cluster this is. A state without a UUID is a new one, and takes that of the certificate.
+Result<void> check_cluster_uuid(const cluster::State& state, const config::Config& config, const wire::TlsCredentials* credentials)
+{
+    if (!credentials || state.uuid == cluster::Uuid{})
+        return {};
+    const auto& certified = credentials->context()->identity().cluster;
+    if (state.uuid == certified)
+        return {};
+    return fail(Errc::invalid, "{} holds the state of the cluster with the UUID {}, and {} is a certificate of that with the UUID {}; "
+                               "jadmin pki init --uuid {} makes an authority for the cluster that is here",
+                config.controller.state_dir, pki::to_string(state.uuid), config::tls_files(config).certificate, pki::to_string(certified),
+                pki::to_string(state.uuid));
+}
+
 class Controller {
     std::shared_ptr<const config::Config> config_;
     asio::io_context loop_{1};
@@ -81,6 +96,8 @@ class Controller {
     std::unique_ptr<OwnerThread> owner_;
     std::unique_ptr<Front> front_;
     std::unique_ptr<wire::UnixListener> listener_;
+    std::shared_ptr<wire::TlsCredentials> credentials_; // none: no TLS
+    std::unique_ptr<TlsFront> tls_;
     std::unique_ptr<daemon::TaskGroup> tasks_, reloads_;
     bool stopping_ = false;
 
@@ -180,7 +197,7 @@ Result<void> Controller::begin(const cluster::State& recovered, const cluster::B
 {
     auto uuid = recovered.uuid;
     if (uuid == cluster::Uuid{}) {
-        auto fresh = random_uuid();
+        auto fresh = credentials_ ? Result<cluster::Uuid>(credentials_->context()->identity().cluster) : pki::random_uuid();
         if (!fresh)
             return std::unexpected(fresh.error());
         uuid = *fresh;
@@ -212,6 +229,10 @@ Result<void> Controller::start()
         return std::unexpected(roles.error());
     if (auto made = daemon::make_private_folder(config_->controller.state_dir); !made)
         return made;
+    auto credentials = load_credentials(*config_);
+    if (!credentials)
+        return std::unexpected(credentials.error());
+    credentials_ = std::move(*credentials);
     if (auto loaded = load_plugins(); !loaded)
         return loaded;
     if (auto opened = store_->open(plugin::StorageMode::read_write); !opened)
@@ -221,6 +242,8 @@ Result<void> Controller::start()
         return std::unexpected(recovered.error());
     if (auto checked = check_cluster_name(recovered->state, *config_); !checked)
         return checked;
+    if (auto checked = check_cluster_uuid(recovered->state, *config_, credentials_.get()); !checked)
+        return checked;
     auto boot_id = daemon::read_boot_id();
     if (!boot_id)
         return std::unexpected(boot_id.error());
@@ -228,7 +251,7 @@ Result<void> Controller::start()
     make_threads(recovered->state, clock);
     front_ = std::make_unique<Front>(loop_.get_executor(),
                                      Front::Parts{*store_, blobs_, *replica_, *owner_, *snapshots_, *history_, *auth_, *policy_, accounts_, pool_, history_pool_,
-                                                  [this] { request_stop(); }},
+                                                  [this] { request_stop(); }, credentials_},
                                      config_, std::move(*roles));
     history_->start();
     snapshots_->start();
@@ -241,6 +264,12 @@ Result<void> Controller::start()
     if (!listener)
         return std::unexpected(listener.error());
     listener_ = std::move(*listener);
+    if (!credentials_)
+        return {};
+    auto tls = TlsFront::open(loop_.get_executor(), *config_, credentials_, [this](wire::ChannelPtr channel) { front_->accept(std::move(channel)); });
+    if (!tls)
+        return std::unexpected(tls.error());
+    tls_ = std::move(*tls);
     return {};
 }
 
@@ -294,10 +323,14 @@ void Controller::request_stop()
 asio::awaitable<void> Controller::wind_down()
 {
     listener_->close();
+    if (tls_)
+        tls_->close();
     cluster::Command barrier = cluster::ReleaseJobs{}; // everything before it is answered
     (void)co_await front_->decide(std::move(barrier));
     reloads_->cancel();
     co_await reloads_->wait();
+    if (tls_)
+        co_await tls_->stop();
     co_await front_->stop();
     loop_.stop();
 }
@@ -315,7 +348,10 @@ void Controller::run()
         [this] { reloads_->spawn("reload", reload()); });
     tasks_->spawn("accept", accept_loop());
     tasks_->spawn("nodes", watch_nodes());
-    daemon::log().info("jctld {} of cluster {} listens on {}", version, config_->cluster.name, listener_->path());
+    if (tls_)
+        tls_->start();
+    daemon::log().info("jctld {} of cluster {} (UUID {}) listens on {}{}{}", version, config_->cluster.name, pki::to_string(front_->uuid()),
+                       listener_->path(), tls_ ? " and, for nodes, " : "", tls_ ? tls_->addresses() : "");
     (void)daemon::notify_ready("serving");
     loop_.run();
     signals.close();
@@ -377,6 +413,8 @@ int check_state(const config::Config& config)
 
 Result<void> check_plugins(const config::Config& config)
 {
+    if (auto credentials = load_credentials(config); !credentials)
+        return std::unexpected(credentials.error());
     if (auto store = load_store(config); !store)
         return std::unexpected(store.error());
     if (auto auth = plugin::Auth::open(plugin_source(config, "auth", config.controller.auth)); !auth)

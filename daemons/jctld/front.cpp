@@ -60,6 +60,8 @@ asio::awaitable<void> Front::serve(wire::ChannelPtr channel)
         checked = fail(Errc::corrupt, "the first message is no Hello of this protocol");
     } else {
         checked = wire::check_hello(theirs, {config_->cluster.name, std::string(uuid_.begin(), uuid_.end())}, channel->description());
+        if (checked && channel->identity() && theirs.role() != wire::Hello::NODE)
+            checked = fail(Errc::denied, "over TLS only node daemons are served");
     }
     if (!checked) {
         daemon::log().warn("{}: {}", channel->description(), checked.error().message);

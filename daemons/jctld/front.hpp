@@ -15,6 +15,7 @@
 #include "replica.hpp"
 #include "snapshot_follower.hpp"
 #include "wire/channel.hpp"
+#include "wire/tls_context.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -74,6 +75,7 @@ public:
         asio::thread_pool& pool; // work that may block
         asio::thread_pool& history_pool; // questions to the history, which may take long and hold up nothing else
         std::function<void()> shutdown;
+        std::shared_ptr<wire::TlsCredentials> credentials; // none: no TLS
     };
 
 private:

@@ -6,6 +6,7 @@
 #include "daemon/log.hpp"
 #include "wire/convert.hpp"
 #include "wire/hello.hpp"
+#include "wire/start_signature.hpp"
 
 #include <unistd.h>
 
@@ -18,9 +19,15 @@ namespace {
 constexpr int silent_heartbeats = 3;
 constexpr auto silence_margin = std::chrono::seconds(5);
 
-// A node may speak for its users' jobs, so it must be root, or in a personal cluster the controller's own user.
-Result<void> check_node_peer(const wire::Channel& channel)
+// Over TLS the certificate says which node it is. On the socket a node, which speaks for its users' jobs, must be root, or in a
+// personal cluster the controller's own user.
+Result<void> check_node_peer(const wire::Channel& channel, const std::string& node_name)
 {
+    if (const auto certified = channel.identity()) {
+        if (certified->identity.role == pki::Role::node && certified->identity.name == node_name)
+            return {};
+        return fail(Errc::denied, "its certificate is that of {}, and it says that it is node \"{}\"", pki::describe(certified->identity), node_name);
+    }
     const auto peer = channel.credentials();
     if (peer && (peer->uid == 0 || peer->uid == ::geteuid()))
         return {};
@@ -81,6 +88,8 @@ wire::StopJob stop_message(const cluster::StopOnNode& stop)
 NodeSession::NodeSession(Front& front, wire::ChannelPtr session_channel)
     : channel(std::move(session_channel)), front_(front), tasks_(front.executor(), "node")
 {
+    if (channel->identity() && front.parts().credentials)
+        signer_ = front.parts().credentials->context();
 }
 
 void NodeSession::send(cluster::Effect effect)
@@ -168,6 +177,11 @@ asio::awaitable<void> NodeSession::write_start(cluster::StartOnNode start)
         fail_start(start, "its environment cannot be read");
         co_return;
     }
+    if (signer_)
+        if (auto made = wire::sign_start(order, front_.epoch().value, name, signer_->key()); !made) {
+            daemon::log().error("job {}: its start cannot be signed: {}", start.job.job, made.error().message);
+            co_return; // the node's next report brings it up again
+        }
     co_await write(std::move(message));
 }
 
@@ -182,7 +196,7 @@ void NodeSession::fail_start(const cluster::StartOnNode& start, const std::strin
 asio::awaitable<void> NodeSessions::serve(wire::ChannelPtr channel, std::string node_name)
 {
     auto hello = front_.hello();
-    auto allowed = check_node_peer(*channel);
+    auto allowed = check_node_peer(*channel, node_name);
     if (!allowed) {
         daemon::log().warn("{}: node \"{}\": {}", channel->description(), node_name, allowed.error().message);
         *hello.mutable_refused() = wire::to_message(allowed.error());
@@ -217,6 +231,7 @@ asio::awaitable<void> NodeSessions::read_frames(NodeSession& session)
         const auto taken = take_frame(session, **frame);
         if (!taken) {
             daemon::log().warn("node {}: {}; the connection is closed", session.name, taken.error().message);
+            (void)co_await session.channel->flush(); // it may have been told why
             co_return;
         }
         if (*taken)
@@ -264,6 +279,11 @@ Result<void> NodeSessions::take_register(NodeSession& session, const wire::FromN
     auto report = report_from(words.report());
     if (!topology || !report)
         return std::unexpected(topology ? report.error() : topology.error());
+    session.instance = words.instance().empty() ? words.boot_id() : words.instance();
+    if (auto alone = check_only_one(session); !alone) {
+        (void)session.channel->send(wire::refusing_hello("jctld", daemon::wall_now(), alone.error()));
+        return alone;
+    }
     sessions_.erase(session.id);
     session.id = ++last_session_;
     session.last_serial = message.serial();
@@ -279,6 +299,21 @@ Result<void> NodeSessions::take_register(NodeSession& session, const wire::FromN
                                   .report = std::move(*report)};
     (void)front_.parts().owner.push(std::move(command)); // a node that hears nothing registers again
     return {};
+}
+
+// A daemon that was started again, or whose connection broke without a word, takes its place again at once. Another one under
+// the same name is another machine, or a second daemon on this one: each would take the node from the other for ever. The
+// first one keeps it until it is gone, or has been silent for too long.
+Result<void> NodeSessions::check_only_one(const NodeSession& session) const
+{
+    const auto claim = claims_.find(session.name);
+    if (claim == claims_.end())
+        return {};
+    const auto other = sessions_.find(claim->second);
+    if (other == sessions_.end() || other->second == &session || other->second->instance == session.instance)
+        return {};
+    return fail(Errc::denied, "node {} is connected already: {} is another daemon of that name; this one is refused. Each needs a name of its own "
+                              "(jnoded.name)", session.name, other->second->channel->description());
 }
 
 void NodeSessions::forget(NodeSession& session)

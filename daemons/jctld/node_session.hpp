@@ -17,6 +17,7 @@ public:
     wire::ChannelPtr channel;
     cluster::SessionId id = 0;      // of its last Register
     std::string name;               // as in its Register
+    std::string instance;           // the same after a restart of the node's daemon; empty: it does not say
     std::optional<NodeId> node;     // once it is welcome
     std::uint64_t last_serial = 0;  // taken from the node
     Duration heartbeat{};           // as its Welcome said; 0 before that
@@ -28,6 +29,7 @@ public:
 
 private:
     Front& front_;
+    wire::TlsContextPtr signer_;    // what its handshake was made with; none: not over TLS
     std::deque<cluster::Effect> outbox_;
     bool draining_ = false;
     std::uint64_t serial_ = 0;
@@ -51,6 +53,8 @@ class NodeSessions {
     // False for what does not count: it is of an earlier session, or doubled.
     Result<bool> take_frame(NodeSession& session, const std::string& frame);
     Result<void> take_register(NodeSession& session, const wire::FromNode& message);
+    // That no other daemon is connected under its name.
+    Result<void> check_only_one(const NodeSession& session) const;
     void forget(NodeSession& session);
     void welcome(const cluster::WelcomeNode& effect);
 

@@ -4,6 +4,8 @@
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
 #include "wire/hello.hpp"
+#include "wire/start_signature.hpp"
+#include "wire/tls_channel.hpp"
 #include "wire/unix_channel.hpp"
 
 #include <algorithm>
@@ -39,6 +41,37 @@ void ControllerLink::say_trouble(const Error& error)
     last_trouble_ = error.message;
 }
 
+asio::awaitable<Result<wire::ChannelPtr>> ControllerLink::connect()
+{
+    wire::ChannelOptions channel_options;
+    channel_options.max_frame = wire::limits::hello_frame;
+    controller_.reset();
+    if (options_.addresses.empty()) {
+        auto channel = co_await wire::connect_unix(options_.socket, connect_limit, channel_options);
+        co_return channel;
+    }
+    wire::DialOptions dial;
+    dial.limit = connect_limit;
+    dial.channel = channel_options;
+    auto channel = co_await wire::connect_tls(options_.addresses, options_.credentials->context(), sessions_, dial);
+    if (!channel)
+        co_return channel;
+    auto certificate = pki::Certificate::from_der((*channel)->identity()->certificate);
+    if (!certificate)
+        co_return std::unexpected(certificate.error());
+    controller_ = std::move(*certificate);
+    co_return channel;
+}
+
+Result<void> ControllerLink::check_start(const wire::StartJob& start, Epoch epoch) const
+{
+    if (options_.addresses.empty())
+        return {};
+    if (!controller_)
+        return fail(Errc::denied, "there is no controller whose signature it could have");
+    return wire::check_start(start, epoch.value, options_.node_name, *controller_);
+}
+
 asio::awaitable<Result<node::Greeted>> ControllerLink::exchange_hello(wire::ChannelPtr channel)
 {
     auto ours = wire::make_hello(wire::Hello::NODE, "jnoded", daemon::wall_now());
@@ -54,7 +87,10 @@ asio::awaitable<Result<node::Greeted>> ControllerLink::exchange_hello(wire::Chan
     auto theirs = wire::parse<wire::Hello>(**frame);
     if (!theirs)
         co_return fail(theirs.error(), "its Hello");
-    if (auto fine = wire::check_hello(*theirs, {options_.cluster_name, ""}, "the controller"); !fine)
+    std::string uuid; // not known, but for what our certificate says
+    if (const auto& ours_certified = options_.credentials)
+        uuid.assign(ours_certified->context()->identity().cluster.begin(), ours_certified->context()->identity().cluster.end());
+    if (auto fine = wire::check_hello(*theirs, {options_.cluster_name, uuid}, "the controller"); !fine)
         co_return fail(Error{Errc::denied, fine.error().message}, "refused");
     if (auto skew = wire::clock_skew(*theirs, daemon::wall_now(), "the controller"))
         log().warn("{}", *skew);
@@ -86,7 +122,8 @@ asio::awaitable<Result<void>> ControllerLink::serve(wire::ChannelPtr channel)
             if (auto hello = wire::parse<wire::Hello>(**frame); hello && hello->has_refused())
                 co_return fail(Errc::denied, "{}", hello->refused().message()); // it knows us by now and will not have us
         if (!std::exchange(heard, true)) {
-            log().info({{"epoch", epoch.value}}, "connected to the controller at {}", options_.socket);
+            log().info({{"epoch", epoch.value}}, "connected to the controller{}{}", channel->identity() ? ", " : " at ",
+                       channel->identity() ? channel->description() : options_.socket);
             last_trouble_.clear();
         }
         events_.message(*message);
@@ -98,8 +135,7 @@ asio::awaitable<void> ControllerLink::run()
 {
     auto pause = first_pause;
     while (true) {
-        auto channel =
-            co_await wire::connect_unix(options_.socket, connect_limit, {.max_frame = wire::limits::hello_frame});
+        auto channel = co_await connect();
         Error trouble;
         if (channel) {
             auto end = co_await serve(*channel);

@@ -1,10 +1,12 @@
 // The connection to the controller: dialled again and again, with Hello exchanged; what comes over it becomes input.
 #pragma once
 
+#include "base/host_port.hpp"
 #include "base/result.hpp"
 #include "node.pb.h"
 #include "node/node_core.hpp"
 #include "wire/channel.hpp"
+#include "wire/tls_context.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -19,6 +21,8 @@ namespace asio = boost::asio;
 
 struct ControllerLinkOptions {
     std::string socket;
+    std::vector<HostPort> addresses; // over TLS, in the place of the socket
+    std::shared_ptr<wire::TlsCredentials> credentials; // with addresses
     std::string cluster_name;
     std::string node_name;
     std::size_t max_frame = wire::limits::default_frame;
@@ -34,9 +38,12 @@ class ControllerLink {
     ControllerLinkOptions options_;
     ControllerEvents events_;
     wire::ChannelPtr channel_;
+    std::shared_ptr<wire::TlsSessions> sessions_ = std::make_shared<wire::TlsSessions>();
+    std::optional<pki::Certificate> controller_; // over TLS: whom the connection is with
     std::minstd_rand random_{std::random_device{}()}; // jitter: many nodes must not dial at the same moment
     std::string last_trouble_;
 
+    asio::awaitable<Result<wire::ChannelPtr>> connect();
     asio::awaitable<Result<void>> serve(wire::ChannelPtr channel);
     asio::awaitable<Result<node::Greeted>> exchange_hello(wire::ChannelPtr channel);
     void say_trouble(const Error& error);
@@ -54,6 +61,8 @@ public:
     asio::awaitable<void> run();
     // Dropped while there is no connection.
     void send(const wire::FromNode& message);
+    // Over TLS: that the controller of this connection signed it.
+    Result<void> check_start(const wire::StartJob& start, Epoch epoch) const;
     // This controller is not to be followed; dialled again after a while.
     void refuse(const std::string& reason);
 };

@@ -34,6 +34,7 @@ void put(wire::Register& out, const node::Register& what, const Registration& re
 {
     out.set_name(registration.name);
     out.set_boot_id(registration.boot_id);
+    out.set_instance(registration.instance);
     *out.mutable_topology() = wire::to_message(registration.topology);
     out.set_capabilities(registration.capabilities.bits());
     out.set_version(std::string(jarvis::version));

@@ -16,6 +16,7 @@ namespace jarvis::noded {
 struct Registration {
     std::string name;
     std::string boot_id;
+    std::string instance;
     Topology topology;
     Capabilities capabilities;
     std::vector<std::string> notes;

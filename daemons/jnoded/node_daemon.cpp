@@ -8,6 +8,7 @@
 
 #include <csignal>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace jarvis::noded {
@@ -35,6 +36,10 @@ Registration registration(const Setup& setup)
 {
     Registration registration{
         .name = setup.node_name, .boot_id = setup.boot_id, .topology = setup.topology, .notes = setup.notes};
+    // The run-time folder is one daemon's alone, and made anew after each boot.
+    struct stat folder {};
+    if (::stat(setup.folder.path().c_str(), &folder) == 0)
+        registration.instance = fmt::format("{} {}:{}", setup.boot_id, folder.st_dev, folder.st_ino);
     if (setup.folder.on_disk())
         registration.notes.push_back(fmt::format("run-time folder is on disk: {}", setup.folder.path()));
     return registration;
@@ -51,6 +56,8 @@ node::AdmissionRules admission_rules(const config::Config& config)
 ControllerLinkOptions link_options(const Setup& setup)
 {
     return {.socket = setup.config.controller.socket,
+            .addresses = setup.addresses,
+            .credentials = setup.credentials,
             .cluster_name = setup.config.cluster.name,
             .node_name = setup.node_name,
             .max_frame = static_cast<std::size_t>(setup.config.limits.message_size.bytes)};
@@ -177,6 +184,17 @@ void NodeDaemon::execute(node::CloseConnection& close) { controller_.refuse(clos
 
 // ---- Connections
 
+// A start that the controller did not sign does not run: the job ends with that reason.
+void NodeDaemon::distrust(node::Input& input, const Error& why)
+{
+    auto* order = std::get_if<node::FromController>(&input);
+    auto* start = order ? std::get_if<node::StartOrder>(&order->order) : nullptr;
+    if (!start)
+        return;
+    log().error({{"job", start->key.job}}, "a start is refused: {}", why.message);
+    start->defect = fmt::format("the node does not trust the start: {}", why.message);
+}
+
 ControllerEvents NodeDaemon::controller_events()
 {
     return {.greeted =
@@ -196,6 +214,9 @@ ControllerEvents NodeDaemon::controller_events()
                         return log().error("controller: dropped a message that makes no sense: {}", input.error().message);
                     if (message.has_start() && message.start().cluster_uuid() != core_.cluster)
                         return log().error({{"job", wire::job_id_in(message.start())}}, "dropped a start of another cluster");
+                    if (message.has_start())
+                        if (auto good = controller_.check_start(message.start(), Epoch{message.epoch()}); !good)
+                            distrust(*input, good.error());
                     feed(std::move(*input));
                 },
             .disconnected =
@@ -223,8 +244,16 @@ LauncherEvents NodeDaemon::launcher_events()
 
 void NodeDaemon::dial_controller()
 {
-    if (!std::exchange(dialling_, true))
-        tasks_.spawn("controller", controller_.run());
+    if (std::exchange(dialling_, true))
+        return;
+    tasks_.spawn("controller", controller_.run());
+    if (setup_.credentials)
+        tasks_.spawn("certificate", wire::TlsCredentials::watch(setup_.credentials, [](const wire::TlsCredentials::Note& note) {
+            if (note.warning)
+                log().warn("{}", note.text);
+            else
+                log().info("{}", note.text);
+        }));
 }
 
 void NodeDaemon::run_launcher()

@@ -36,6 +36,8 @@ struct Setup {
     RunFolder folder;
     std::vector<std::string> own_folders; // where our commands are
     LauncherOptions launcher;
+    std::vector<HostPort> addresses;                    // of the controller, over TLS
+    std::shared_ptr<wire::TlsCredentials> credentials;  // with addresses
 };
 
 class NodeDaemon {
@@ -86,6 +88,7 @@ class NodeDaemon {
     void execute(node::CloseConnection& close);
     LauncherEvents launcher_events();
     ControllerEvents controller_events();
+    static void distrust(node::Input& input, const Error& why);
     void dial_controller();
     void run_launcher();
 

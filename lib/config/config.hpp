@@ -50,12 +50,21 @@ struct Cluster {
 struct Controller {
     std::string state_dir = "/var/lib/jarvis";
     std::string socket = "/run/jarvis/jctld.sock";
+    std::vector<std::string> listen;    // "0.0.0.0:6820"; empty: the socket alone
+    std::vector<std::string> addresses; // "head:6820", for nodes on other machines; empty: they use the socket
     std::string storage = "sqlite"; // names of plugins
     std::string policy = "fifo";
     std::string auth = "peercred";
     Duration keep_ended = std::chrono::hours{1};
     Duration heartbeat = std::chrono::seconds{10};
     Duration kill_grace = std::chrono::seconds{30};
+};
+
+// Certificates of the controller and of the nodes, for connections between machines (jadmin pki).
+struct Tls {
+    std::string ca = "/etc/jarvis/pki/ca.crt";
+    std::string certificate; // empty: see tls_files()
+    std::string key;
 };
 
 struct Limits {
@@ -151,6 +160,7 @@ struct Config {
     std::string file; // that it came from
     Cluster cluster;
     Controller controller;
+    Tls tls;
     Limits limits;
     Security security;
     Log log;
@@ -180,6 +190,15 @@ std::string node_name(const Config& config);
 // jnoded.run_dir, else <folder>/jarvis_<cluster>_<node> in the first of $XDG_RUNTIME_DIR, /run, /dev/shm that is a
 // writable tmpfs, else in jnoded.state_dir (on disk).
 std::string run_directory(const Config& config);
+// The controller's port where an address names none.
+constexpr std::uint16_t default_port = 6820;
+struct TlsFiles {
+    std::string ca;
+    std::string certificate;
+    std::string key;
+};
+// tls.certificate, else controller.crt or, for a node, nodes/NAME.crt beside tls.ca; tls.key, else .key in the place of .crt.
+TlsFiles tls_files(const Config& config, std::string_view node = {});
 // plugins.directory, else ../lib*/jarvis/plugins beside the running program's folder, else the installed one.
 std::string plugin_directory(const Config& config);
 // jnoded.shepherd, else jshepherd beside the running program, else the installed one.

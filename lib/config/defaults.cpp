@@ -80,6 +80,23 @@ std::string run_directory(const Config& config)
     return fmt::format("{}/run_{}", config.jnoded.state_dir, name);
 }
 
+TlsFiles tls_files(const Config& config, std::string_view node)
+{
+    const auto& tls = config.tls;
+    const auto folder = tls.ca.substr(0, tls.ca.rfind('/') + 1);
+    TlsFiles files{tls.ca, tls.certificate, tls.key};
+    if (files.certificate.empty())
+        files.certificate = node.empty() ? folder + "controller.crt" : fmt::format("{}nodes/{}.crt", folder, node);
+    if (files.key.empty()) {
+        constexpr std::string_view suffix = ".crt";
+        files.key = files.certificate;
+        if (files.key.ends_with(suffix))
+            files.key.resize(files.key.size() - suffix.size());
+        files.key += ".key";
+    }
+    return files;
+}
+
 std::string plugin_directory(const Config& config)
 {
     if (!config.plugins.directory.empty())

@@ -2,9 +2,11 @@
 
 #include "config/values.hpp"
 
+#include "base/host_port.hpp"
 #include "base/hostlist.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <cctype>
 
@@ -123,6 +125,30 @@ std::string not_empty_names(const std::vector<std::string>& names)
     return std::ranges::any_of(names, &std::string::empty) ? "an empty name" : "";
 }
 
+std::string dialled_addresses(const std::vector<std::string>& addresses)
+{
+    for (const auto& text : addresses)
+        if (auto address = parse_host_port(text, default_port); !address)
+            return address.error().message;
+        else if (address->port == 0)
+            return fmt::format("\"{}\": nobody can be reached at port 0", text);
+    return "";
+}
+
+std::string listening_addresses(const std::vector<std::string>& addresses)
+{
+    for (const auto& text : addresses) {
+        auto address = parse_host_port(text, default_port);
+        if (!address)
+            return address.error().message;
+        in6_addr parsed{};
+        if (::inet_pton(AF_INET, address->host.c_str(), &parsed) != 1 && ::inet_pton(AF_INET6, address->host.c_str(), &parsed) != 1)
+            return fmt::format("\"{}\" is no numeric address; \"0.0.0.0:{}\" and \"[::]:{}\" are all of this machine", text, default_port,
+                               default_port);
+    }
+    return "";
+}
+
 std::string positive(const std::optional<Duration>& limit)
 {
     return limit && *limit <= Duration{} ? "a limit of no time lets no job run" : "";
@@ -153,6 +179,13 @@ Fields<Config> make_config_fields()
               "The folder with the controller's durable state, on a local disk.", absolute_path),
         field("controller.socket", &C::controller, &Controller::socket, restart_daemons, "",
               "The controller's UNIX socket, for commands and node daemons.", absolute_path),
+        field("controller.listen", &C::controller, &Controller::listen, restart_jctld, "",
+              "Where the controller takes connections of nodes over TLS, such as \"0.0.0.0:6820\" and \"[::]:6820\"; empty for its "
+              "socket alone.",
+              listening_addresses),
+        field("controller.addresses", &C::controller, &Controller::addresses, restart_jnoded, "",
+              "Where nodes reach the controller over TLS, such as \"head:6820\", tried in this order; empty for its socket.",
+              dialled_addresses),
         field("controller.storage", &C::controller, &Controller::storage, restart_jctld, "",
               "The storage plugin, which keeps the state.", plugin_name),
         field("controller.policy", &C::controller, &Controller::policy, restart_jctld, "",
@@ -166,6 +199,14 @@ Fields<Config> make_config_fields()
               heartbeat_range),
         field("controller.kill_grace", &C::controller, &Controller::kill_grace, reload, "",
               "The time between SIGTERM and SIGKILL for a job that is ended."),
+
+        field("tls.ca", &C::tls, &Tls::ca, restart_daemons, "", "The certificate of the cluster's authority, as jadmin pki makes it.",
+              absolute_path),
+        field("tls.certificate", &C::tls, &Tls::certificate, restart_daemons, "",
+              "This daemon's certificate; empty for controller.crt or nodes/NAME.crt in the folder of tls.ca.", absolute_path_or_empty),
+        field("tls.key", &C::tls, &Tls::key, restart_daemons, "",
+              "Its private key, which nobody else may read; empty for the certificate's path with .key in the place of .crt.",
+              absolute_path_or_empty),
 
         field("limits.script_size", &C::limits, &Limits::script_size, reload, "", "The largest script of a job.", part_range),
         field("limits.environment_size", &C::limits, &Limits::environment_size, reload, "",

@@ -215,7 +215,7 @@ class Loader {
 
     void read_section(const RawEntry& entry)
     {
-        static constexpr std::array<std::string_view, 10> sections{"cluster", "controller", "limits", "security", "log",
+        static constexpr std::array<std::string_view, 11> sections{"cluster", "controller", "tls", "limits", "security", "log",
                                                                    "plugins", "jnoded",     "plugin", "node",     "partition"};
         auto is_section = std::ranges::find(sections, entry.key) != sections.end();
         if (!is_section && std::holds_alternative<RawTable>(entry.value.value))

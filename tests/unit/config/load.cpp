@@ -212,6 +212,34 @@ BOOST_AUTO_TEST_CASE(a_socket_path_has_a_bound)
     BOOST_TEST(has(refused("[jnoded]\nrun_dir = \"/" + std::string(93, 'r') + "\"\n"), "jnoded.run_dir: the path"));
 }
 
+BOOST_AUTO_TEST_CASE(addresses)
+{
+    const auto config = loaded("[controller]\nlisten = [\"0.0.0.0\", \"[::]:7000\"]\naddresses = [\"head\", \"[fd00::1]:7000\"]\n");
+    BOOST_TEST(config.controller.listen.size() == 2u);
+    BOOST_TEST(config.controller.addresses.size() == 2u);
+    BOOST_TEST(has(refused("[controller]\nlisten = [\"head:6820\"]\n"), "controller.listen: \"head:6820\" is no numeric address"));
+    BOOST_TEST(has(refused("[controller]\nlisten = \"0.0.0.0:6820\"\n"), "j.toml:2:10: controller.listen: expected"));
+    BOOST_TEST(has(refused("[controller]\naddresses = [\"head:99999\"]\n"), "\"99999\" is no port"));
+    BOOST_TEST(has(refused("[controller]\naddresses = [\"a b\"]\n"), "controller.addresses: \"a b\" is no address such as \"head:6820\""));
+    BOOST_TEST(has(refused("[controller]\naddresses = [\"head:0\"]\n"), "nobody can be reached at port 0"));
+}
+
+BOOST_AUTO_TEST_CASE(certificates_lie_beside_each_other_unless_the_file_says_otherwise)
+{
+    auto files = tls_files(loaded("[tls]\nca = \"/srv/pki/ca.crt\"\n"));
+    BOOST_TEST(files.certificate == "/srv/pki/controller.crt");
+    BOOST_TEST(files.key == "/srv/pki/controller.key");
+    files = tls_files(loaded(""), "n1");
+    BOOST_TEST(files.ca == "/etc/jarvis/pki/ca.crt");
+    BOOST_TEST(files.certificate == "/etc/jarvis/pki/nodes/n1.crt");
+    BOOST_TEST(files.key == "/etc/jarvis/pki/nodes/n1.key");
+    files = tls_files(loaded("[tls]\ncertificate = \"/own/me.pem\"\n"), "n1");
+    BOOST_TEST(files.certificate == "/own/me.pem");
+    BOOST_TEST(files.key == "/own/me.pem.key");
+    BOOST_TEST(tls_files(loaded("[tls]\nkey = \"/own/me.key\"\n"), "n1").key == "/own/me.key");
+    BOOST_TEST(has(refused("[tls]\nca = \"ca.crt\"\n"), "tls.ca: expected an absolute path"));
+}
+
 BOOST_AUTO_TEST_CASE(nodes)
 {
     BOOST_TEST(has(refused("[[node]]\ncores = 4\n"), "j.toml:1:1: node: names is missing"));
