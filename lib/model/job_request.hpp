@@ -3,6 +3,9 @@
 
 #include "base/memory_size.hpp"
 #include "base/time.hpp"
+#include "model/array_spec.hpp"
+#include "model/dependency.hpp"
+#include "model/retry.hpp"
 
 #include <array>
 #include <cstdint>
@@ -72,6 +75,10 @@ struct JobRequest {
     std::int32_t nice = 0;                       // higher runs later
     bool requeue = false;
     std::optional<WarningSignal> warning;
+    ArraySpec array;                             // without tasks: no array
+    Dependencies dependencies;
+    bool kill_on_invalid_dependency = false;     // cancelled once they can never hold; else it waits, and says so
+    RetryRule retry;
 
     std::vector<std::string> arguments;          // of the script
     std::string working_directory;               // absolute
@@ -90,6 +97,7 @@ struct JobRequest {
     std::uint64_t script_size = 0;
     BlobHash environment{};                      // a wire Environment message, already filtered by --export
 
+    bool is_array() const { return !array.tasks.empty(); }
     friend bool operator==(const JobRequest&, const JobRequest&) = default;
 };
 

@@ -9,6 +9,7 @@
 #include "base/time.hpp"
 #include "common.pb.h"
 #include "model/core_set.hpp"
+#include "model/job_id_text.hpp"
 #include "model/job_request.hpp"
 #include "model/job_state.hpp"
 #include "model/placement.hpp"
@@ -49,6 +50,19 @@ struct SubmittedRequest {
 Result<SubmittedRequest> submitted_request(const JobRequest& request);
 // The other direction, for clients: without account, hashes and script size; requeue only where it is said.
 JobRequest to_submit_message(const SubmittedRequest& submitted);
+
+// Arrays, dependencies, retries (convert_relations.cpp). An absent message is read as none of it.
+IndexSet to_message(const jarvis::IndexSet& set);
+JobSelection to_message(const jarvis::JobSelection& selection);
+ArraySpec to_message(const jarvis::ArraySpec& array);
+Dependencies to_message(const jarvis::Dependencies& dependencies);
+RetryRule to_message(const jarvis::RetryRule& rule);
+
+Result<jarvis::IndexSet> from_message(const IndexSet& set);
+Result<jarvis::JobSelection> from_message(const JobSelection& selection);
+Result<jarvis::ArraySpec> from_message(const ArraySpec& array);
+Result<jarvis::Dependencies> from_message(const Dependencies& dependencies);
+Result<jarvis::RetryRule> from_message(const RetryRule& rule);
 
 // "NAME=VALUE" each; the order is kept. An environment blob is the serialised message.
 Environment environment_message(std::span<const std::string> variables);

@@ -100,6 +100,24 @@ Result<void> take_times(const JobRequest& message, jarvis::JobRequest& request)
     return {};
 }
 
+Result<void> take_relations(const JobRequest& message, jarvis::JobRequest& request)
+{
+    auto array = from_message(message.array());
+    if (!array)
+        return std::unexpected(std::move(array.error()));
+    auto dependencies = from_message(message.dependencies());
+    if (!dependencies)
+        return std::unexpected(std::move(dependencies.error()));
+    auto retry = from_message(message.retry());
+    if (!retry)
+        return std::unexpected(std::move(retry.error()));
+    request.array = std::move(*array);
+    request.dependencies = std::move(*dependencies);
+    request.kill_on_invalid_dependency = message.kill_on_invalid_dependency();
+    request.retry = std::move(*retry);
+    return {};
+}
+
 Result<void> take_numbers(const JobRequest& message, jarvis::JobRequest& request)
 {
     if (message.nice() < -limits::nice || message.nice() > limits::nice)
@@ -149,7 +167,7 @@ Result<jarvis::JobRequest> common_request(const JobRequest& message)
     if (!resources)
         return std::unexpected(std::move(resources.error()));
     request.resources = *resources;
-    for (auto take : {take_limits, take_times, take_numbers})
+    for (auto take : {take_limits, take_times, take_relations, take_numbers})
         if (auto taken = take(message, request); !taken)
             return std::unexpected(std::move(taken.error()));
     take_texts(message, request);
@@ -170,6 +188,13 @@ JobRequest common_message(const jarvis::JobRequest& request)
     message.set_nice(request.nice);
     if (request.warning)
         *message.mutable_warning() = to_message(*request.warning);
+    if (request.is_array())
+        *message.mutable_array() = to_message(request.array);
+    if (!request.dependencies.empty())
+        *message.mutable_dependencies() = to_message(request.dependencies);
+    message.set_kill_on_invalid_dependency(request.kill_on_invalid_dependency);
+    if (request.retry.times != 0)
+        *message.mutable_retry() = to_message(request.retry);
     for (const auto& argument : request.arguments)
         message.add_arguments(argument);
     message.set_working_directory(request.working_directory);

@@ -23,6 +23,11 @@ JobRequest full_request()
     r.nice = -7;
     r.requeue = true;
     r.warning = WarningSignal{10, std::chrono::seconds(90), true};
+    r.array = {IndexSet::range(0, 99) | IndexSet{200, 202}, 10};
+    r.dependencies = {true, {{DependencyKind::after, JobId{5, 3}, std::chrono::minutes(10)}, {DependencyKind::singleton, {}, {}}}};
+    r.kill_on_invalid_dependency = true;
+    r.retry = {.times = 3, .backoff_first = std::chrono::seconds(1), .backoff_most = std::chrono::minutes(1), .on_node_fail = true,
+               .on_timeout = false, .on_signal = true, .on_out_of_memory = false, .on_system = true, .exits = {{3, 5}, {9, 9}}};
     r.arguments = {"-x", "", "a b\nc\xff"};
     r.working_directory = "/work/caf\xe9";
     r.output = "out-%j";
