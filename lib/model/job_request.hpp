@@ -60,6 +60,10 @@ struct ResourceRequest {
     std::optional<MemorySize> memory_per_node;   // --mem; at most one of the two is set
     std::optional<MemorySize> memory_per_cpu;    // --mem-per-cpu; neither: the partition's default
     bool exclusive = false;                      // whole nodes
+    std::uint32_t nodes_min = 0;                 // --nodes=MIN-MAX; 0: as many as it takes
+    std::uint32_t nodes_max = 0;                 // 0: no limit
+    std::uint32_t tasks_per_node = 0;            // at most; 0: no limit
+    bool contiguous = false;                     // neighbours in the cluster's order of nodes
     friend bool operator==(const ResourceRequest&, const ResourceRequest&) = default;
 };
 
@@ -79,6 +83,9 @@ struct JobRequest {
     Dependencies dependencies;
     bool kill_on_invalid_dependency = false;     // cancelled once they can never hold; else it waits, and says so
     RetryRule retry;
+    std::string constraint;                      // features, as parse_constraint() reads them; empty: any node
+    std::vector<std::string> node_list;          // all of these must be in; names, expanded
+    std::vector<std::string> exclude;            // none of these
 
     std::vector<std::string> arguments;          // of the script
     std::string working_directory;               // absolute

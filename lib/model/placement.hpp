@@ -21,6 +21,7 @@ struct NodePlacement {
     NodeId node;
     CoreSet cores;
     std::vector<NumaShare> memory; // ascending by numa
+    std::uint32_t tasks = 0;       // of the job, on this node; 0 in records of a time when a job had one node
     MemorySize total_memory() const
     {
         MemorySize sum;

@@ -1,9 +1,12 @@
 // Requests: what a job asks for, and as whom.
 #include "wire/convert.hpp"
 
+#include "base/hostlist.hpp"
+#include "model/constraint.hpp"
 #include "wire/limits.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace jarvis::wire {
 
@@ -150,6 +153,38 @@ void take_texts(const JobRequest& message, jarvis::JobRequest& request)
     request.submit_directory = message.submit_directory();
 }
 
+Result<std::vector<std::string>> node_names(const google::protobuf::RepeatedPtrField<std::string>& names, std::string_view field)
+{
+    if (static_cast<std::size_t>(names.size()) > limits::nodes)
+        return fail(Errc::invalid, "{}: {} nodes; at most {} are possible", field, names.size(), limits::nodes);
+    std::unordered_set<std::string_view> seen;
+    for (const auto& name : names) {
+        if (!is_host_name(name))
+            return fail(Errc::invalid, "{}: what stands there is not the name of a node", field);
+        if (!seen.insert(name).second)
+            return fail(Errc::invalid, "{}: node {} is named twice", field, name);
+    }
+    return std::vector<std::string>(names.begin(), names.end());
+}
+
+// Which nodes it wants, and which not.
+Result<void> take_nodes(const JobRequest& message, jarvis::JobRequest& request)
+{
+    if (auto text = check_text(message.constraint(), limits::constraint, "constraint"); !text)
+        return text;
+    if (!message.constraint().empty())
+        if (auto constraint = parse_constraint(message.constraint()); !constraint)
+            return std::unexpected(std::move(constraint.error()));
+    request.constraint = message.constraint();
+    auto list = node_names(message.node_list(), "node list");
+    auto exclude = node_names(message.exclude(), "excluded nodes");
+    if (!list || !exclude)
+        return std::unexpected(std::move(list ? exclude.error() : list.error()));
+    request.node_list = std::move(*list);
+    request.exclude = std::move(*exclude);
+    return {};
+}
+
 // What the two kinds of request have in common.
 Result<jarvis::JobRequest> common_request(const JobRequest& message)
 {
@@ -167,7 +202,7 @@ Result<jarvis::JobRequest> common_request(const JobRequest& message)
     if (!resources)
         return std::unexpected(std::move(resources.error()));
     request.resources = *resources;
-    for (auto take : {take_limits, take_times, take_relations, take_numbers})
+    for (auto take : {take_limits, take_times, take_relations, take_numbers, take_nodes})
         if (auto taken = take(message, request); !taken)
             return std::unexpected(std::move(taken.error()));
     take_texts(message, request);
@@ -210,6 +245,9 @@ JobRequest common_message(const jarvis::JobRequest& request)
     message.set_mail_user(request.mail_user);
     message.set_submit_host(request.submit_host);
     message.set_submit_directory(request.submit_directory);
+    message.set_constraint(request.constraint);
+    message.mutable_node_list()->Assign(request.node_list.begin(), request.node_list.end());
+    message.mutable_exclude()->Assign(request.exclude.begin(), request.exclude.end());
     return message;
 }
 
@@ -304,17 +342,35 @@ ResourceRequest to_message(const jarvis::ResourceRequest& resources)
     if (resources.memory_per_cpu)
         message.set_memory_per_cpu(resources.memory_per_cpu->bytes);
     message.set_exclusive(resources.exclusive);
+    message.set_nodes_min(resources.nodes_min);
+    message.set_nodes_max(resources.nodes_max);
+    message.set_tasks_per_node(resources.tasks_per_node);
+    message.set_contiguous(resources.contiguous);
     return message;
 }
 
 Result<jarvis::ResourceRequest> from_message(const ResourceRequest& message)
 {
-    jarvis::ResourceRequest resources{message.tasks(), message.cpus_per_task(), {}, {}, message.exclusive()};
+    jarvis::ResourceRequest resources{.tasks = message.tasks(),
+                                      .cpus_per_task = message.cpus_per_task(),
+                                      .memory_per_node = {},
+                                      .memory_per_cpu = {},
+                                      .exclusive = message.exclusive(),
+                                      .nodes_min = message.nodes_min(),
+                                      .nodes_max = message.nodes_max(),
+                                      .tasks_per_node = message.tasks_per_node(),
+                                      .contiguous = message.contiguous()};
     if (resources.tasks < 1 || resources.tasks > limits::tasks)
         return fail(Errc::invalid, "{} tasks: from 1 to {} are possible", resources.tasks, limits::tasks);
     if (resources.cpus_per_task < 1 || resources.cpus_per_task > limits::cpus_per_task)
         return fail(Errc::invalid, "{} CPUs per task: from 1 to {} are possible", resources.cpus_per_task,
                     limits::cpus_per_task);
+    if (std::max(resources.nodes_min, resources.nodes_max) > limits::nodes)
+        return fail(Errc::invalid, "{} nodes: at most {} are possible", std::max(resources.nodes_min, resources.nodes_max), limits::nodes);
+    if (resources.nodes_max != 0 && resources.nodes_max < resources.nodes_min)
+        return fail(Errc::invalid, "from {} to {} nodes: the first number is the smaller one", resources.nodes_min, resources.nodes_max);
+    if (resources.tasks_per_node > limits::tasks)
+        return fail(Errc::invalid, "{} tasks per node: at most {} are possible", resources.tasks_per_node, limits::tasks);
     auto cores = std::uint64_t{resources.tasks} * resources.cpus_per_task;
     if (cores > limits::cores_of_job)
         return fail(Errc::invalid, "{} tasks of {} CPUs: at most {} CPUs in all are possible", resources.tasks,

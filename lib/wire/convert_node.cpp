@@ -87,6 +87,7 @@ NodePlacement to_message(const jarvis::NodePlacement& placement)
     put_core_set(placement.cores, *message.mutable_core_words());
     for (const auto& share : placement.memory)
         *message.add_memory() = to_message(share);
+    message.set_tasks(placement.tasks);
     return message;
 }
 
@@ -100,7 +101,9 @@ Result<jarvis::NodePlacement> from_message(const NodePlacement& message)
     auto memory = shares_from(message.memory());
     if (!memory)
         return fail(memory.error(), "placement");
-    return jarvis::NodePlacement{NodeId{message.node()}, std::move(*cores), std::move(*memory)};
+    if (message.tasks() > limits::tasks)
+        return fail(Errc::corrupt, "placement: {} tasks are out of range", message.tasks());
+    return jarvis::NodePlacement{NodeId{message.node()}, std::move(*cores), std::move(*memory), message.tasks()};
 }
 
 Placement to_message(const jarvis::Placement& placement)

@@ -16,6 +16,7 @@ constexpr std::size_t reply_part = std::size_t{1} << 20;     // a long reply is 
 constexpr std::size_t name = 1 << 10;      // job, partition, user, group, host
 constexpr std::size_t path = 4096;         // PATH_MAX; also patterns of output files
 constexpr std::size_t comment = 4 << 10;
+constexpr std::size_t constraint = 8 << 10;
 constexpr std::size_t cause = 4 << 10;     // of a job's end
 constexpr std::size_t message = 64 << 10;  // of an Error
 constexpr std::size_t boot_id = 64;

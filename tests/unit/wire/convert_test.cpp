@@ -16,7 +16,10 @@ JobRequest full_request()
     r.account = {1000, 1001, {4, 24, 2000}, "alice", "staff", "/home/alice", "/bin/bash"};
     r.name = "caf\xe9"; // Latin-1
     r.partition = "batch";
-    r.resources = {4, 2, {}, mebibytes(512), true};
+    r.resources = {4, 2, {}, mebibytes(512), true, 2, 3, 4, true};
+    r.constraint = "ib&(r1|r2)*2";
+    r.node_list = {"n1", "n2"};
+    r.exclude = {"n9"};
     r.time_limit = std::chrono::hours(2);
     r.hold = true;
     r.begin = WallTime(std::chrono::seconds(1'800'000'000));
@@ -168,6 +171,9 @@ BOOST_AUTO_TEST_CASE(spoiled_requests_are_refused)
     check_refused([](auto& m) { *m.add_limits() = m.limits(0); }, "NOFILE is given twice");
     check_refused([](auto& m) { m.mutable_limits(0)->set_name("nofile"); }, "capital letters");
     check_refused([](auto& m) { m.mutable_limits(0)->set_soft(5000); }, "above the hard one");
+    check_refused([](auto& m) { m.set_constraint("ib&"); }, "constraint \"ib&\", column 4");
+    check_refused([](auto& m) { m.add_node_list("n1"); }, "node list: node n1 is named twice");
+    check_refused([](auto& m) { m.add_exclude("a b"); }, "excluded nodes: what stands there is not the name of a node");
 }
 
 BOOST_AUTO_TEST_CASE(impossible_resources_are_refused)
@@ -185,6 +191,8 @@ BOOST_AUTO_TEST_CASE(impossible_resources_are_refused)
         {{1, 1, MemorySize{0}, {}, false}, "memory per node"},
         {{1, 1, {}, MemorySize{-1}, false}, "memory per CPU"},
         {{1000, 1000, {}, MemorySize{1ll << 50}, false}, "memory per CPU"},
+        {{4, 1, {}, {}, false, 4, 3}, "from 4 to 3 nodes"},
+        {{4, 1, {}, {}, false, 1 << 18}, "262144 nodes"},
     };
     for (const auto& one : cases) {
         auto back = wire::from_message(wire::to_message(one.request));
@@ -207,7 +215,7 @@ BOOST_AUTO_TEST_CASE(environment)
 
 BOOST_AUTO_TEST_CASE(placement_round_trip_and_refusals)
 {
-    Placement placement{{{NodeId{3}, CoreSet::range(60, 10), {{0, mebibytes(5)}, {1, mebibytes(6)}}},
+    Placement placement{{{NodeId{3}, CoreSet::range(60, 10), {{0, mebibytes(5)}, {1, mebibytes(6)}}, 7},
                          {NodeId{1}, CoreSet::range(0, 1), {}}}};
     auto message = through_bytes(wire::to_message(placement));
     auto back = wire::from_message(message);
