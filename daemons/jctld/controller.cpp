@@ -8,6 +8,7 @@
 #include "daemon/folders.hpp"
 #include "daemon/log.hpp"
 #include "daemon/notify.hpp"
+#include "daemon/process.hpp"
 #include "daemon/signals.hpp"
 #include "digest.hpp"
 #include "front.hpp"
@@ -380,6 +381,7 @@ void Controller::stop_threads()
 int run_controller(std::shared_ptr<const config::Config> config, const daemon::CommonOptions&)
 {
     daemon::ignore_sigpipe();
+    daemon::allow_many_files();
     Controller controller(std::move(config));
     if (auto started = controller.start(); !started) {
         daemon::log().error("cannot start: {}", started.error().message);

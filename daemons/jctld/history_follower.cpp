@@ -1,6 +1,7 @@
 #include "history_follower.hpp"
 
 #include "daemon/log.hpp"
+#include "daemon/process.hpp"
 #include "views.hpp"
 
 namespace jarvis::jctld {
@@ -21,7 +22,10 @@ HistoryFollower::~HistoryFollower()
 
 void HistoryFollower::start()
 {
-    thread_ = std::jthread([this] { run(); });
+    thread_ = std::jthread([this] {
+        daemon::name_thread("history");
+        run();
+    });
 }
 
 void HistoryFollower::stop()

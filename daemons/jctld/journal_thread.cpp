@@ -1,6 +1,7 @@
 #include "journal_thread.hpp"
 
 #include "daemon/log.hpp"
+#include "daemon/process.hpp"
 #include "journal/codec.hpp"
 #include "recovery.hpp"
 
@@ -46,7 +47,10 @@ JournalThread::~JournalThread()
 
 void JournalThread::start()
 {
-    thread_ = std::jthread([this] { run(); });
+    thread_ = std::jthread([this] {
+        daemon::name_thread("journal");
+        run();
+    });
 }
 
 void JournalThread::stop()

@@ -1,6 +1,7 @@
 #include "owner_thread.hpp"
 
 #include "daemon/clock.hpp"
+#include "daemon/process.hpp"
 
 namespace jarvis::jctld {
 
@@ -54,7 +55,10 @@ OwnerThread::~OwnerThread()
 
 void OwnerThread::start()
 {
-    thread_ = std::jthread([this] { run(); });
+    thread_ = std::jthread([this] {
+        daemon::name_thread("owner");
+        run();
+    });
 }
 
 void OwnerThread::stop()

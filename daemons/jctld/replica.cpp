@@ -1,6 +1,7 @@
 #include "replica.hpp"
 
 #include "cluster/apply.hpp"
+#include "daemon/process.hpp"
 
 namespace jarvis::jctld {
 
@@ -29,7 +30,10 @@ Replica::~Replica()
 
 void Replica::start()
 {
-    thread_ = std::jthread([this] { run(); });
+    thread_ = std::jthread([this] {
+        daemon::name_thread("replica");
+        run();
+    });
 }
 
 void Replica::stop()

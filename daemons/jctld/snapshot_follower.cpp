@@ -1,6 +1,7 @@
 #include "snapshot_follower.hpp"
 
 #include "daemon/log.hpp"
+#include "daemon/process.hpp"
 #include "journal/codec.hpp"
 
 #include <algorithm>
@@ -14,7 +15,10 @@ SnapshotFollower::~SnapshotFollower()
 
 void SnapshotFollower::start()
 {
-    thread_ = std::jthread([this] { run(); });
+    thread_ = std::jthread([this] {
+        daemon::name_thread("snapshots");
+        run();
+    });
 }
 
 void SnapshotFollower::stop()
