@@ -88,9 +88,18 @@ void Replica::run()
             changed_.notify_all(); // there is room again
         for (auto& durable : groups)
             take(std::move(durable));
-        if (question)
+        if (question) {
+            refresh_briefs();
             (*question)(*this);
+        }
     }
+}
+
+// Made when somebody looks, not for each of a thousand nodes that come back one after the other.
+void Replica::refresh_briefs()
+{
+    if (std::exchange(briefs_stale_, false))
+        briefs_ = make_briefs(state_);
 }
 
 std::vector<JobId> Replica::take_events(const cluster::EventGroup& group)
@@ -104,9 +113,10 @@ std::vector<JobId> Replica::take_events(const cluster::EventGroup& group)
         nodes_changed |= changes_nodes(event);
     }
     state_.sequence = group.sequence;
-    if (nodes_changed)
-        briefs_ = make_briefs(state_);
+    briefs_stale_ |= nodes_changed;
     auto jobs = collector.take();
+    if (!jobs.empty())
+        refresh_briefs();
     std::vector<JobId> ended;
     for (const auto& job : jobs)
         if (const auto now = state_.find(job->id); !now || is_final(now->state)) // not the requeued

@@ -36,6 +36,7 @@ private:
     cluster::State state_;
     cluster::AdviceBoard board_;
     NodeBriefs briefs_;
+    bool briefs_stale_ = false;      // a node has come since
     Listeners listeners_;
     std::mutex mutex_;
     std::condition_variable changed_;
@@ -46,6 +47,7 @@ private:
 
     void run();
     void take(Durable durable);
+    void refresh_briefs();
     std::vector<JobId> take_events(const cluster::EventGroup& group);
 
 public:
