@@ -6,78 +6,25 @@
 --folder is where the controller's state and the jobs' output go (default: a new folder in /tmp): its disk is measured too.
 """
 import argparse
-import json
 import os
 import pathlib
-import platform
-import subprocess
-import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
-from jarvis_cluster import BUILD, IS_ROOT, Cluster        # noqa: E402
+from measure import BUILD, CpuTime, Table, bench, verdict
+from jarvis_cluster import IS_ROOT, Cluster
 
-TICKS = os.sysconf("SC_CLK_TCK")
 SCRIPT = "#!/bin/sh\nexit 0\n"
-
-
-def bench(name, *arguments, **how):
-    done = subprocess.run([str(BUILD / "bench" / f"bench_{name}"), *map(str, arguments)], stdin=subprocess.DEVNULL, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
-    if done.returncode != 0:
-        sys.exit(f"bench_{name} {arguments}: {done.stderr}")
-    return float(done.stdout)
-
-
-class CpuTime:
-    """CPU seconds of the machine and of some processes, between two looks."""
-
-    def __init__(self, **pids):
-        self.pids = pids
-        self.before = self.look()
-
-    def look(self):
-        with open("/proc/stat", encoding="ascii") as stat:
-            numbers = list(map(int, stat.readline().split()[1:9]))
-        seen = {"busy": (sum(numbers) - numbers[3] - numbers[4]) / TICKS, "all": sum(numbers) / TICKS}
-        for name, pid in self.pids.items():
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            seen[name] = (int(fields[11]) + int(fields[12])) / TICKS
-        return seen
-
-    def shares(self):
-        """The machine's busy share, and each process's share of one core."""
-        after = self.look()
-        used = {name: after[name] - self.before[name] for name in after}
-        seconds = max(used["all"] / os.cpu_count(), 1 / TICKS)
-        return {name: used[name] / seconds for name in self.pids} | {"machine": used["busy"] / max(used["all"], 1 / TICKS)}
-
-
-def share_text(shares):
-    return ", ".join([f"machine {shares['machine']:.0%} busy"] + [f"{n} {s:.0%} of a core" for n, s in shares.items() if n != "machine"])
-
-
-def verdict(shares, waiting):
-    if shares["machine"] > 0.85:
-        return f"the machine's CPUs ({share_text(shares)})"
-    for name in ("jctld", "jnoded"):
-        if shares.get(name, 0) > 0.8:
-            return f"{name}'s CPU ({share_text(shares)})"
-    return f"{waiting} ({share_text(shares)})"
 
 
 class Bench:
     def __init__(self, options):
         self.quick = options.quick
         self.folder = options.folder
-        self.rows = []
+        self.table = Table("jarvis.bench/1", f"state on {self.folder}")
+        self.row = self.table.row
 
     def count(self, number):
         return max(number // 20, 8) if self.quick else number
-
-    def row(self, name, value, unit, reference, bound):
-        self.rows.append({"name": name, "value": value, "unit": unit, "reference": reference, "bound": bound})
-        print(f"{name:44} {value:10.1f} {unit:9} {reference:38} {bound}", flush=True)
 
     def process_start(self):
         count = self.count(2000)
@@ -127,7 +74,6 @@ class Bench:
                  f"{rate / bound:.2f} of the bare launcher; " + verdict(cpu.shares(), "the way from an end to the next start"))
 
     def run(self):
-        print(f"{platform.node()}, {os.cpu_count()} CPUs, Linux {platform.release()}, load {os.getloadavg()[0]:.1f}, state on {self.folder}")
         start_ms = self.process_start()
         fsync = bench("fsync", self.folder, 0.2 if self.quick else 5)
         # One connection submits as fast as it can: no limit but the controller's own.
@@ -150,9 +96,7 @@ def main():
         result = Bench(options)
         result.run()
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps({
-            "schema": "jarvis.bench/1", "machine": platform.node(), "cpus": os.cpu_count(), "kernel": platform.release(),
-            "rows": result.rows}, indent=2) + "\n", encoding="utf-8")
+        result.table.write(options.json)
 
 
 main()

@@ -1,8 +1,9 @@
 // Submits trivial jobs over one connection, with some requests under way at any time.
 //
-//   bench_pipeline SOCKET COUNT WINDOW SCRIPT FOLDER [--run]
+//   bench_pipeline SOCKET COUNT WINDOW SCRIPT FOLDER [--run | --leave]
 //
-// Without --run the jobs are held, so that only submits are measured. With it their ends are waited for. Prints the seconds.
+// Without --run or --leave the jobs are held, so that only submits are measured. With --run their ends are waited for; with
+// --leave they run, and nobody waits for them. Prints the seconds.
 #include "client.pb.h"
 #include "wire/blocking.hpp"
 
@@ -24,7 +25,8 @@ struct Options {
     std::uint64_t window = 0;
     std::string script;
     std::string folder;
-    bool run = false;
+    bool held = true;
+    bool wait = false;
 };
 
 std::int64_t wall_us()
@@ -53,7 +55,7 @@ wire::Request submit_request(const Options& options, std::uint64_t tag, const st
     job.set_name("bench");
     job.mutable_resources()->set_tasks(1);
     job.mutable_resources()->set_cpus_per_task(1);
-    job.set_hold(!options.run);
+    job.set_hold(options.held);
     job.set_working_directory(options.folder);
     job.set_submit_directory(options.folder);
     job.set_submit_host("bench");
@@ -90,7 +92,7 @@ Result<void> measure(wire::BlockingConnection& connection, const Options& option
             return fail(Errc::invalid, "request {}: {}", reply->tag(), reply->error().message());
         if (reply->has_submit()) {
             --under_way;
-            if (!options.run)
+            if (!options.wait)
                 ++done;
             else if (auto ok = connection.send(wait_request(options.count + reply->tag(), reply->submit().job_id()), deadline); !ok)
                 return ok;
@@ -124,11 +126,12 @@ Result<double> run(const Options& options)
 
 int main(int argc, char** argv)
 {
-    if (argc < 6) {
-        fmt::print(stderr, "usage: bench_pipeline SOCKET COUNT WINDOW SCRIPT FOLDER [--run]\n");
+    if (argc < 6 || argc > 7) {
+        fmt::print(stderr, "usage: bench_pipeline SOCKET COUNT WINDOW SCRIPT FOLDER [--run | --leave]\n");
         return 2;
     }
-    const Options options{argv[1], std::stoull(argv[2]), std::stoull(argv[3]), argv[4], argv[5], argc > 6};
+    const std::string_view mode = argc > 6 ? argv[6] : "";
+    const Options options{argv[1], std::stoull(argv[2]), std::stoull(argv[3]), argv[4], argv[5], mode.empty(), mode == "--run"};
     auto seconds = run(options);
     if (!seconds) {
         fmt::print(stderr, "bench_pipeline: {}\n", seconds.error().message);
