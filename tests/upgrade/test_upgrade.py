@@ -179,7 +179,7 @@ class Play:
                 return tree
             return {name: [plain(value) for value in values] for name, values in tree.items() if not name.isdigit()
                     and not name.endswith("_us") and name not in ("epoch", "session", "serial", "sequence", "cluster_uuid", "text", "json",
-                                                                  "usage", "notes", "account", "uid", "user")}
+                                                                  "usage", "notes", "account", "uid", "user", "cause")}
         return differences(plain(old), plain(new))
 
 
