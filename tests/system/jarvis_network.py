@@ -8,7 +8,8 @@
 
 Each node is a jnoded with a name, folders and boot id of its own. With namespaces it also has a host name and a network
 of its own: a veth into a bridge, to which the controller's namespace is connected alike, in a namespace that has nothing
-else in it. Nothing of the machine's own network is touched, and networks of several tests do not meet. The commands run
+else in it. It then has a certificate of its own, too, and dials the controller over TLS, odd nodes by IPv4 first and even
+ones by IPv6; without namespaces it uses the controller's UNIX socket. Nothing of the machine's own network is touched, and networks of several tests do not meet. The commands run
 outside of all of them and reach the controller by its UNIX socket, as users on its machine do.
 """
 import ctypes
@@ -16,6 +17,7 @@ import functools
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import unittest
 
@@ -135,6 +137,30 @@ class Node(Host):
         self.tmp_dir.chmod(0o1777)
         self.reboot()
 
+    def take_certificate(self, *options):
+        """Makes a certificate for the node and brings it there, with the authority's."""
+        there = (self.cluster.pki_dir / "nodes" / f"{self.node}.crt").exists()
+        self.cluster.pki("renew" if there else "node", *options, self.node)
+        (self.folder / "pki" / "nodes").mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copy2(self.cluster.pki_dir / "ca.crt", self.folder / "pki" / "ca.crt")
+        for end in ("key", "crt"):
+            shutil.copy2(self.cluster.pki_dir / "nodes" / f"{self.node}.{end}", self.folder / "pki" / "nodes" / f"{self.node}.{end}")
+
+    def settings(self, sections):
+        """The sections of its own configuration."""
+        mine = {line.split(" = ")[0]: line for line in sections["jnoded"].splitlines()}
+        for key, value in (("name", self.node), ("run_dir", self.run_dir), ("state_dir", self.state_dir), ("tmp_dir", self.tmp_dir),
+                           ("boot_id_file", self.boot_id_file)):
+            mine[key] = f'{key} = "{value}"'
+        more = {"jnoded": "\n".join(mine.values())}
+        if self.netns:
+            head = self.cluster.jctld
+            addresses = [f"{head.ipv4}:{PORT}", f"[{head.ipv6}]:{PORT}"]
+            addresses = ", ".join(f'"{address}"' for address in (addresses if self.number % 2 else addresses[::-1]))
+            more |= {"controller": f'socket = "{self.folder}/jctld.sock"\naddresses = [{addresses}]',
+                     "tls": f'ca = "{self.folder}/pki/ca.crt"'}
+        return sections | more
+
     def reboot(self):
         """Gives the machine another boot id, for the next start of the daemon."""
         self.cluster.boots += 1
@@ -169,6 +195,13 @@ class Network(Cluster):
         if self.namespaces:
             sweep_namespaces()
             self.make_networks()
+            self.pki_dir = self.folder / "pki"
+            self.pki("init", "--name", self.cluster_name)
+            for node in self.nodes:
+                node.take_certificate()
+
+    def pki(self, verb, *words, code=0):
+        return self.run("jadmin", "pki", verb, "--dir", self.pki_dir, *words, check=code)
 
     def make_networks(self):
         try:
@@ -188,15 +221,14 @@ class Network(Cluster):
         return f'[[node]]\nnames = "{names}"\ncores = {self.node_cores}\n\n'
 
     def write_files(self, sections):
-        common = {name: body for name, body in sections.items() if name != "jnoded"}
+        own = {}
+        if self.namespaces:
+            own = {"controller": f'{sections["controller"]}\nlisten = ["{self.jctld.ipv4}:{PORT}", "[{self.jctld.ipv6}]:{PORT}"]',
+                   "tls": f'ca = "{self.pki_dir}/ca.crt"'}
         every = self.declared(f"{self.node}n[1-{self.count}]") + f"{self.partitions_text()}\n{self.extra}\n"
-        self.write(self.config_path, common, every)
+        self.write(self.config_path, {name: body for name, body in sections.items() if name != "jnoded"} | own, every)
         for node in self.nodes:
-            mine = {line.split(" = ")[0]: line for line in sections["jnoded"].splitlines()}
-            for key, value in (("name", node.node), ("run_dir", node.run_dir), ("state_dir", node.state_dir), ("tmp_dir", node.tmp_dir),
-                               ("boot_id_file", node.boot_id_file)):
-                mine[key] = f'{key} = "{value}"'
-            self.write(node.config, common | {"jnoded": "\n".join(mine.values())}, self.declared(node.node))
+            self.write(node.config, node.settings(sections), self.declared(node.node))
 
     @staticmethod
     def write(path, sections, rest):

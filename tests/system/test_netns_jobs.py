@@ -43,6 +43,11 @@ class Spread(Nodes):
             seen.add(host)
         self.assertEqual(len(seen), 8)
 
+    def test_nodes_reach_the_controller_over_tls_by_either_family(self):
+        head = self.c.jctld
+        for node in self.c.nodes:
+            self.assertRegex(node.log.read_text(), rf"connected to the controller.* at \S*{head.ipv4 if node.number % 2 else head.ipv6}\S* \(TLS")
+
     def test_drained_node_ends_what_it_has_and_gets_nothing(self):
         first = self.c.nodes[0]
         job = self.c.submit(wrap="sleep 2")
