@@ -9,9 +9,11 @@ namespace {
 
 // A handshake is about half a millisecond of arithmetic: a thousand nodes that come back at once are in within a second.
 constexpr std::size_t handshake_threads = 2;
-// More wait in the kernel's queue. A peer that stalls holds one of these until the limit.
+// More wait in the kernel's queue. A peer that stalls holds one of these until the limit, which is shorter while many are held:
+// nodes answer within milliseconds, and do not wait long behind peers that never do.
 constexpr std::size_t handshakes_at_once = 128;
 constexpr std::chrono::milliseconds handshake_limit = std::chrono::seconds(10);
+constexpr std::chrono::milliseconds crowded_limit = std::chrono::seconds(2);
 
 } // namespace
 
@@ -98,7 +100,8 @@ asio::awaitable<void> TlsFront::handshake(wire::TcpConnection connection)
             front.ended_.cancel();
         }
     } count{*this};
-    auto channel = co_await wire::accept_tls(std::move(connection), credentials_->context(), pki::Role::node, pool_, handshake_limit, channel_options_);
+    const auto limit = handshakes_ > handshakes_at_once / 2 ? crowded_limit : handshake_limit;
+    auto channel = co_await wire::accept_tls(std::move(connection), credentials_->context(), pki::Role::node, pool_, limit, channel_options_);
     if (!channel) {
         daemon::log().warn("{}", channel.error().message);
         co_return;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A node that reaches its controller over TLS: jobs, restarts, certificates that end, are renewed, or are the wrong ones."""
 import contextlib
+import os
 import re
 import socket
 import ssl
@@ -214,6 +215,25 @@ class Tls(TestCase):
             c.jnoded.start()
             c.wait_node()
 
+    def test_a_name_that_does_not_resolve_for_a_while(self):
+        library = BUILD / "lib" / "libtest_slow_names.so"
+        for name in ("later.test", "hanging.test"):
+            with self.subTest(name), self.cluster() as c:
+                c.use_tls(name)
+                gate = c.folder / "gate"
+                c.jnoded.environment = {"LD_PRELOAD": str(library), "JARVIS_TEST_GATE": str(gate)}
+                if "ASAN_OPTIONS" in os.environ:
+                    c.jnoded.environment["ASAN_OPTIONS"] = os.environ["ASAN_OPTIONS"] + ":verify_asan_link_order=0"
+                c.start_daemons()
+                c.node_says(f"the name {name} does not resolve: ")
+                # A look-up that hangs does not hold up the end.
+                c.jnoded.stop()
+                c.jnoded.start()
+                c.node_says(f"the name {name} does not resolve: ", times=2)
+                gate.touch()
+                c.wait_node()
+                self.assertEqual(c.run_job(wrap="true")["state"], "COMPLETED")
+
     def test_two_daemons_with_one_name(self):
         with self.cluster() as c:
             c.start()
@@ -252,6 +272,20 @@ class Tls(TestCase):
                 self.assertEqual(c.run_job(wrap="true")["state"], "COMPLETED")
                 c.restart_controller()
                 c.wait_node()
+            finally:
+                for peer in idle:
+                    peer.close()
+
+    def test_peers_that_say_nothing_do_not_keep_a_node_out(self):
+        with self.cluster() as c:
+            c.start()
+            idle = [socket.create_connection(("127.0.0.1", c.port)) for _ in range(300)]    # more than handshakes at once
+            try:
+                c.jnoded.stop()
+                c.jnoded.start()
+                c.wait_node()
+                self.assertEqual(c.run_job(wrap="true")["state"], "COMPLETED")
+                c.controller_says("no TLS handshake within")
             finally:
                 for peer in idle:
                     peer.close()

@@ -257,7 +257,7 @@ BOOST_AUTO_TEST_CASE(garbage_and_silence_in_the_place_of_a_handshake)
 {
     using namespace asio::experimental::awaitable_operators;
     Site site;
-    for (const std::string garbage : {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(1000, '\0'), std::string("\x16\x03\x01\xff\xff garbage")}) {
+    for (const std::string& garbage : {std::string("GET / HTTP/1.1\r\n\r\n"), std::string(1000, '\0'), std::string("\x16\x03\x01\xff\xff garbage")}) {
         std::optional<Result<wire::ChannelPtr>> server;
         site.handshake_limit = 500ms; // the last one announces more than it sends
         auto ask = [&]() -> asio::awaitable<void> {
