@@ -11,6 +11,7 @@ using namespace jarvis::client;
 namespace {
 
 constexpr Option options[] = {
+    {0, "for", "VERSION", "snapshot: refuse unless this older version can go on from it"},
     {0, "json", "", "print JSON (schemas jarvis.admin/1, jarvis.pki/1)"},
     {0, "dir", "DIR", "pki: the folder with the certificates (default: /etc/jarvis/pki)"},
     {0, "name", "CLUSTER", "pki init: the cluster's name, as in the configuration (default: jarvis)"},
@@ -73,8 +74,11 @@ int run(const Program& program, const CommandLine& line)
     const auto action = find_action(line.words);
     if (!action)
         return usage_error(program, action.error().message);
+    if (line.has("for") && *action != wire::Admin::SNAPSHOT)
+        return usage_error(program, "--for is for jadmin snapshot");
     wire::Request request;
     request.mutable_admin()->set_action(*action);
+    request.mutable_admin()->set_for_version(line.last("for").value_or(""));
     const auto reply = ask_once(program.name, std::move(request));
     if (!reply)
         return report(program, reply.error());
@@ -97,7 +101,7 @@ int main(int argc, char** argv)
         .notes = "ping         say whether the controller answers, and its state\n"
                  "reconfigure  read the configuration again and use it, whole or not at all\n"
                  "config diff  what reconfigure would change, and what needs a restart\n"
-                 "snapshot     write a snapshot of the state now\n"
+                 "snapshot     write a snapshot of the state now; with --for, for the way back to an older version\n"
                  "shutdown     stop the controller in order; jobs run on\n"
                  "pki          make, renew and show the cluster's certificates; this asks no controller",
     };

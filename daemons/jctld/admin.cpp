@@ -6,8 +6,10 @@
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
 #include "daemon/off_loop.hpp"
+#include "journal/older_version.hpp"
 #include "wire/convert.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 namespace jarvis::jctld {
@@ -116,12 +118,37 @@ asio::awaitable<Result<wire::AdminReply>> diff(Front& front)
     co_return reply;
 }
 
-asio::awaitable<Result<wire::AdminReply>> snapshot(Front& front)
+// Whether an older version could go on from the state; what is lost on the way, for people.
+Result<std::string> check_for(const std::string& older, const cluster::State& state)
 {
-    auto slot = std::make_shared<OneShot<Result<SequenceNumber>>>(front.executor());
-    front.parts().snapshots.want([slot, executor = front.executor()](Result<SequenceNumber> result) {
+    auto fitness = journal::fitness_for(state, older);
+    if (!fitness)
+        return std::unexpected(fitness.error());
+    if (fitness->obstacle_count > 0) {
+        const auto more = fitness->obstacle_count - fitness->obstacles.size();
+        return fail(Errc::denied, "version {} cannot go on from this state, since it does not know:\n{}{}\ncancel these jobs, or let them "
+                                  "end and be forgotten ([controller] keep_ended), and ask again",
+                    older, fmt::join(fitness->obstacles, "\n"), more > 0 ? fmt::format("\nand {} more", more) : "");
+    }
+    return fmt::format("version {} can go on from it{}{}\nnow stop the controller (jadmin shutdown) before anything newer is asked for; "
+                       "the older version also takes no configuration with newer keys",
+                       older, fitness->losses.empty() ? "" : ", without: ", fmt::join(fitness->losses, ", "));
+}
+
+asio::awaitable<Result<wire::AdminReply>> snapshot(Front& front, std::string older)
+{
+    using Written = SnapshotFollower::Written;
+    if (const auto known = journal::older_versions(); !older.empty() && std::ranges::find(known, older) == known.end())
+        co_return fail(Errc::not_found, "no snapshot can be written for version \"{}\"; the older versions that this one knows are: {}", older,
+                       fmt::join(known, ", "));
+    auto slot = std::make_shared<OneShot<Result<Written>>>(front.executor());
+    SnapshotFollower::Done done = [slot, executor = front.executor()](Result<Written> result) {
         asio::post(executor, [slot, result = std::move(result)]() mutable { slot->set(std::move(result)); });
-    });
+    };
+    SnapshotFollower::Check check;
+    if (!older.empty())
+        check = [older](const cluster::State& state) { return check_for(older, state); };
+    front.parts().snapshots.want(std::move(done), std::move(check));
     // The replica looks whether one is wanted when something happens, and may be busy with an earlier one: it is reminded.
     for (;;) {
         auto collect = [](const Replica& replica) { return replica.snapshot_if_due(); };
@@ -131,14 +158,15 @@ asio::awaitable<Result<wire::AdminReply>> snapshot(Front& front)
         auto first = co_await (slot->wait() || daemon::sleep_for(std::chrono::seconds(1)));
         if (first.index() == 1 && std::get<1>(first))
             continue;
-        auto done = first.index() == 0 ? std::move(std::get<0>(first)) : std::nullopt;
-        if (!done)
+        auto written = first.index() == 0 ? std::move(std::get<0>(first)) : std::nullopt;
+        if (!written)
             co_return fail(Errc::unavailable, "the controller is stopping");
-        if (!*done)
-            co_return fail(done->error(), "no snapshot was written");
+        if (!*written)
+            co_return older.empty() ? fail(written->error(), "no snapshot was written") : std::unexpected(written->error());
         wire::AdminReply reply;
-        reply.set_text(fmt::format("snapshot {} written", **done));
-        reply.set_json(json::serialize(json::object{{"schema", "jarvis.snapshot/1"}, {"sequence", (*done)->value}}));
+        const auto& note = (*written)->note;
+        reply.set_text(fmt::format("snapshot {} written{}{}", (*written)->sequence, note.empty() ? "" : "; ", note));
+        reply.set_json(json::serialize(json::object{{"schema", "jarvis.snapshot/1"}, {"sequence", (*written)->sequence.value}, {"note", note}}));
         co_return reply;
     }
 }
@@ -154,8 +182,9 @@ asio::awaitable<Result<wire::AdminReply>> reconfigure(Front& front)
     co_return reply;
 }
 
-asio::awaitable<Result<wire::AdminReply>> answer(Front& front, const cluster::Caller& caller, wire::Admin::Action action)
+asio::awaitable<Result<wire::AdminReply>> answer(Front& front, const cluster::Caller& caller, const wire::Admin& admin)
 {
+    const auto action = admin.action();
     if (action == wire::Admin::PING)
         co_return co_await ping(front);
     if (auto allowed = cluster::may_administrate(caller); !allowed)
@@ -163,7 +192,7 @@ asio::awaitable<Result<wire::AdminReply>> answer(Front& front, const cluster::Ca
     switch (action) {
     case wire::Admin::RECONFIGURE: co_return co_await reconfigure(front);
     case wire::Admin::CONFIG_DIFF: co_return co_await diff(front);
-    case wire::Admin::SNAPSHOT: co_return co_await snapshot(front);
+    case wire::Admin::SNAPSHOT: co_return co_await snapshot(front, admin.for_version());
     case wire::Admin::SHUTDOWN: {
         daemon::log().info("shutdown, asked by {}", caller.user);
         front.parts().shutdown();
@@ -209,7 +238,7 @@ asio::awaitable<Result<std::string>> reload_configuration(Front& front)
 
 asio::awaitable<wire::Reply> answer_admin(Front& front, cluster::Caller caller, wire::Request request)
 {
-    auto body = co_await answer(front, caller, request.admin().action());
+    auto body = co_await answer(front, caller, request.admin());
     wire::Reply reply;
     reply.set_tag(request.tag());
     if (body)

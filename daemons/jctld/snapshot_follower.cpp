@@ -50,10 +50,10 @@ void SnapshotFollower::push(cluster::State state)
     changed_.notify_all();
 }
 
-void SnapshotFollower::want(Done done)
+void SnapshotFollower::want(Done done, Check check)
 {
     std::lock_guard lock(mutex_);
-    waiting_.push_back(std::move(done));
+    waiting_.push_back({std::move(done), std::move(check)});
     wanted_ = true;
 }
 
@@ -61,7 +61,7 @@ void SnapshotFollower::run()
 {
     for (;;) {
         std::optional<cluster::State> state;
-        std::vector<Done> waiting;
+        std::vector<Wish> waiting;
         {
             std::unique_lock lock(mutex_);
             changed_.wait(lock, [this] { return closed_ || state_; });
@@ -80,9 +80,17 @@ void SnapshotFollower::run()
         else
             daemon::log().warn("snapshot {} failed: {}", state->sequence, result.error().message);
         busy_ = false;
-        for (auto& done : waiting)
-            done(result ? Result<SequenceNumber>(state->sequence) : std::unexpected(result.error()));
+        for (const auto& wish : waiting)
+            tell(wish, *state, result);
     }
+}
+
+void SnapshotFollower::tell(const Wish& wish, const cluster::State& state, const Result<void>& result)
+{
+    if (!result)
+        return wish.done(std::unexpected(result.error()));
+    auto note = wish.check ? wish.check(state) : Result<std::string>();
+    wish.done(note ? Result<Written>(Written{state.sequence, std::move(*note)}) : std::unexpected(note.error()));
 }
 
 Result<void> SnapshotFollower::write(const cluster::State& state)

@@ -18,9 +18,19 @@ namespace jarvis::jctld {
 
 class SnapshotFollower {
 public:
-    using Done = std::function<void(Result<SequenceNumber>)>;
+    struct Written {
+        SequenceNumber sequence;
+        std::string note; // what the check said
+    };
+    using Done = std::function<void(Result<Written>)>;
+    // Whether a snapshot serves who wants it: a note for them, or why it does not.
+    using Check = std::function<Result<std::string>(const cluster::State&)>;
 
 private:
+    struct Wish {
+        Done done;
+        Check check;
+    };
     Store& store_;
     HistoryFollower& history_;
     std::size_t interval_;
@@ -30,11 +40,12 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::optional<cluster::State> state_;
-    std::vector<Done> waiting_;
+    std::vector<Wish> waiting_;
     bool closed_ = false;
     std::jthread thread_;
 
     void run();
+    static void tell(const Wish& wish, const cluster::State& state, const Result<void>& result);
     Result<void> write(const cluster::State& state);
     Result<void> verify(const cluster::State& state);
     Result<void> let_go(const cluster::State& state);
@@ -53,8 +64,8 @@ public:
     bool due(std::size_t events);
     void push(cluster::State state);
     // From any thread: `done` is called, on this follower's thread, after the next snapshot that begins. The caller sees
-    // to it that the replica looks at due().
-    void want(Done done);
+    // to it that the replica looks at due(). The check is of the state that was written.
+    void want(Done done, Check check = {});
 };
 
 } // namespace jarvis::jctld

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 
-from jarvis_cluster import Cluster, SharedCluster, TestCase, main, wait_for
+from jarvis_cluster import IS_ROOT, USER, Cluster, SharedCluster, TestCase, main, wait_for
 
 
 class Admin(SharedCluster):
@@ -46,6 +46,14 @@ class Admin(SharedCluster):
         self.c.wait_node()
         self.assertEqual(self.c.job(held)["state"], "PENDING")
         self.c.run("jcancel", held, check=0)
+
+    def test_snapshot_for_an_older_version_says_whether_that_can_go_on(self):
+        done = self.c.run("jadmin", "snapshot", "--for", "0.1")
+        self.assertSays(done, 0, "snapshot", "0.1 can go on", "shutdown")
+        self.assertSays(self.c.run("jadmin", "snapshot", "--for", "7.5"), 3, "7.5", "0.1")
+        self.assertSays(self.c.run("jadmin", "ping", "--for", "0.1"), 2, "--for")
+        if IS_ROOT:
+            self.assertSays(self.c.run("jadmin", "snapshot", "--for", "0.1", user=USER), 1, "admin")
 
 
 class Logs(TestCase):

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import socket
 import sqlite3
 import subprocess
@@ -20,7 +21,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "system"))
 
-from jarvis_cluster import (SLOWDOWN, Cluster, TestCase, connect, field, fields, main, needs_root, wait_for)    # noqa: E402
+from jarvis_cluster import (SLOWDOWN, SOURCE, Cluster, TestCase, connect, field, fields, main, needs_root, wait_for)    # noqa: E402
 from recording import (SETTINGS, Protocol, load_frames, name_as_recorded, read_frame, restore_state, unknown_fields,    # noqa: E402
                        write_frame)
 
@@ -98,6 +99,23 @@ class State(TestCase):
             self.assertEqual(group["format"], ["1"])
             for event in group["events"]:
                 self.assertTrue(any(not name.isdigit() for name in event), f"an event that it does not know: {group}")
+
+
+    def test_fields_that_the_way_down_takes_for_known_are_those_of_the_version(self):
+        source = (SOURCE / "lib/journal/older_version.cpp").read_text()
+        for version in VERSIONS:
+            table = source.partition(f'"{version}",')[2].partition("};")[0]
+            known = {name: (int(last), {(int(n), inner) for n, inner in re.findall(r'\{(\d+), "(\w+)"\}', rest)})
+                     for name, last, rest in re.findall(r'\{"(\w+)", (\d+), (.*)\},\n', table)}
+            released = {}
+            for path in ("common", "journal"):
+                text = re.sub(r"//.*", "", (HERE / version / "proto" / f"{path}.proto").read_text())
+                for name, body in re.findall(r"(?ms)^message (\w+) \{(.*?)^\}", text):
+                    released[name] = [(int(number), kind.rpartition(".")[2]) for kind, number in re.findall(r"([\w.]+) \w+ = (\d+)", body)]
+            self.assertGreater(len(known), 20)
+            for name, (last, inner) in known.items():
+                self.assertEqual([n for n, _ in sorted(released[name])], list(range(1, last + 1)), name)
+                self.assertEqual({(n, kind) for n, kind in released[name] if kind in released and kind[0].isupper()}, inner, name)
 
 
 class OldPeers(TestCase):
