@@ -1,4 +1,4 @@
-// What jhold and jrelease share: one action on a list of jobs.
+// What jhold, jrelease and jrequeue share: one action on a list of jobs.
 #pragma once
 
 #include "client/json.hpp"
@@ -11,7 +11,7 @@ inline constexpr Option hold_options[] = {{0, "json", "", "print JSON (schema ja
 inline int change_listed_jobs(const Program& program, const CommandLine& line, wire::ChangeJobs::Action action)
 {
     if (line.words.empty())
-        return usage_error(program, "which jobs? Give ids: 7 or 7,9-12");
+        return usage_error(program, "which jobs? Give ids: 7 or 7,9-12, tasks of arrays 7_3 or 7_[1-4]");
     wire::Request request;
     request.mutable_change_jobs()->set_action(action);
     if (auto ok = filter_ids(*request.mutable_change_jobs()->mutable_filter(), line.words); !ok)

@@ -1,7 +1,6 @@
 // jacct: what jobs did and used, long after their end too.
 #include "base/escape.hpp"
 #include "base/units.hpp"
-#include "client/id_list.hpp"
 #include "client/job_table.hpp"
 #include "client/json.hpp"
 #include "client/query.hpp"
@@ -16,7 +15,7 @@ namespace {
 constexpr std::string_view default_columns = "id,name,user,state,exit,started,time,cores,cpu_time,memory_peak,nodes,cause";
 
 constexpr Option options[] = {
-    {'j', "jobs", "IDS", "these jobs only: 7,9-12"},
+    {'j', "jobs", "IDS", "these jobs only: 7,9-12, tasks of arrays 7_3 or 7_[1-4]"},
     {'u', "user", "USERS", "jobs of these users only (default, without -j: your own)"},
     {'a', "all-users", "", "jobs of all users"},
     {'S', "since", "TIME", "jobs that ended after this time or have not ended (default, without -j: today's midnight)"},
@@ -77,12 +76,12 @@ Result<void> fill_query(wire::QueryHistory& query, const CommandLine& line)
 Exit report_missing(const Program& program, const Jobs& jobs)
 {
     if (jobs.history_missing.empty())
-        return report_unknown(program, jobs.unknown_ids);
+        return report_unknown(program, jobs);
     report(program, fmt::format("the accounting history cannot be read ({}); only jobs that the controller still knows are shown", jobs.history_missing),
            Exit::no_answer);
-    if (jobs.unknown_ids.empty())
+    if (!jobs.has_unknown())
         return Exit::done;
-    report(program, fmt::format("not known without the history: {}", format_id_list(jobs.unknown_ids)), Exit::no_answer);
+    report(program, fmt::format("not known without the history: {}", unknown_text(jobs)), Exit::no_answer);
     return Exit::no_answer;
 }
 
@@ -103,7 +102,7 @@ int run(const Program& program, const CommandLine& line)
         return report(program, jobs.error());
     if (line.has("json"))
         fmt::print("{}", jobs_json(*jobs, wall_now()));
-    else if (!jobs->details.empty() || jobs->unknown_ids.empty())
+    else if (!jobs->details.empty() || !jobs->has_unknown())
         fmt::print("{}", render(job_table(rows_of(*jobs), *columns, wall_now()), standard_output_style()));
     return static_cast<int>(report_missing(program, *jobs));
 }

@@ -81,8 +81,8 @@ int main(int argc, char** argv)
         .summary = "End jobs: SIGTERM, and after the grace time SIGKILL to everything that they started.",
         .usage = {"[OPTION]... IDS...", "[OPTION]... -u USERS | -n NAMES | -t STATES"},
         .options = options,
-        .notes = "Ids are given as 7 or 7,9-12. Ids and options together choose what meets all of them. Cancelling a job that was\n"
-                 "cancelled already, or has ended, is fine.",
+        .notes = "Ids are given as 7 or 7,9-12, tasks of arrays as 7_3 or 7_[1-4]. Ids and options together choose what meets all of\n"
+                 "them. Cancelling a job that was cancelled already, or has ended, is fine.",
     };
     return run_program(program, argc, argv, run);
 }

@@ -12,9 +12,10 @@ using namespace jarvis::client;
 namespace {
 
 constexpr Option options[] = {
-    {'l', "long", "", "everything about each node: NUMA nodes, jobs, what it can enforce"},
-    {'r', "reason", "TEXT", "drain: why; shown to everybody"},
-    {0, "json", "", "print JSON (schema jarvis.nodes/1, of drain and resume jarvis.change/1)"},
+    {'l', "long", "", "everything about each node: NUMA nodes, jobs, features, what it can enforce, violations"},
+    {'r', "reason", "TEXT", "drain, down: why; shown to everybody"},
+    {0, "confirmed", "", "down: it is known that nothing runs on the nodes any more, so that their jobs can run elsewhere at once"},
+    {0, "json", "", "print JSON (schema jarvis.nodes/1, of drain, resume and down jarvis.change/1)"},
 };
 
 Result<std::vector<std::string>> node_names(std::span<const std::string> lists)
@@ -70,8 +71,10 @@ int change(const Program& program, const CommandLine& line, wire::ChangeNodes::A
     if (names->empty())
         return usage_error(program, fmt::format("{}: which nodes?", line.words[0]));
     const auto reason = line.last("reason").value_or("");
-    if (action == wire::ChangeNodes::DRAIN && reason.empty())
-        return usage_error(program, "drain: say why with --reason");
+    if (action != wire::ChangeNodes::RESUME && reason.empty())
+        return usage_error(program, fmt::format("{}: say why with --reason", line.words[0]));
+    if (action != wire::ChangeNodes::DOWN && line.has("confirmed"))
+        return usage_error(program, fmt::format("{}: takes no --confirmed", line.words[0]));
     if (action == wire::ChangeNodes::RESUME && line.has("reason"))
         return usage_error(program, "resume: takes no --reason");
     wire::Request request;
@@ -80,6 +83,7 @@ int change(const Program& program, const CommandLine& line, wire::ChangeNodes::A
     for (const auto& name : *names)
         message.add_nodes(name);
     message.set_reason(reason);
+    message.set_confirmed(line.has("confirmed"));
     const auto reply = ask_once(program.name, std::move(request));
     if (!reply)
         return report(program, reply.error());
@@ -96,8 +100,12 @@ int run(const Program& program, const CommandLine& line)
         return change(program, line, wire::ChangeNodes::DRAIN);
     if (action == "resume")
         return change(program, line, wire::ChangeNodes::RESUME);
+    if (action == "down")
+        return change(program, line, wire::ChangeNodes::DOWN);
     if (line.has("reason"))
-        return usage_error(program, "--reason is for drain");
+        return usage_error(program, "--reason is for drain and down");
+    if (line.has("confirmed"))
+        return usage_error(program, "--confirmed is for down");
     return show(program, line);
 }
 
@@ -108,9 +116,10 @@ int main(int argc, char** argv)
     const Program program{
         .name = "jnodes",
         .summary = "Show nodes; take them out of use, and back.",
-        .usage = {"[OPTION]... [NODES]...", "drain NODES... --reason TEXT", "resume NODES..."},
+        .usage = {"[OPTION]... [NODES]...", "drain NODES... --reason TEXT", "resume NODES...", "down NODES... --reason TEXT [--confirmed]"},
         .options = options,
-        .notes = "Nodes are given as host lists: n[001-016],login1. A drained node starts no new jobs; its jobs run on.",
+        .notes = "Nodes are given as host lists: n[001-016],login1. A drained node starts no new jobs; its jobs run on. A node that is\n"
+                 "down is given up, and its jobs with it.",
     };
     return run_program(program, argc, argv, run);
 }

@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view default_columns = "id,name,user,partition,st,time,cores,memory,where";
 
 constexpr Option options[] = {
-    {'j', "jobs", "IDS", "these jobs only: 7,9-12; ended ones too, as long as the controller knows them"},
+    {'j', "jobs", "IDS", "these jobs only: 7,9-12, tasks of arrays 7_3 or 7_[1-4]; ended ones too, as long as the controller knows them"},
     {'u', "user", "USERS", "jobs of these users only (names or numbers)"},
     {'p', "partition", "NAMES", "jobs in these partitions only"},
     {'t', "states", "STATES", "jobs in these states only: PENDING or PD, R, S, CG, CD, F, CA, TO, OOM, NF, PR; \"all\" shows the ended "
@@ -56,7 +56,7 @@ Result<void> fill_filter(View& view, const CommandLine& line)
         view.request_id = *typed;
         ended = true;
     }
-    view.query.set_include_ended(ended || filter.ids_size() > 0);
+    view.query.set_include_ended(ended || filter.ids_size() > 0 || filter.selections_size() > 0);
     return {};
 }
 
@@ -101,12 +101,12 @@ int show_once(const Program& program, const View& view)
     if (!jobs)
         return report(program, jobs.error());
     const bool nothing = jobs->summaries.empty() && jobs->details.empty();
-    const bool not_found = nothing && (!view.request_id.empty() || !jobs->unknown_ids.empty());
+    const bool not_found = nothing && (!view.request_id.empty() || jobs->has_unknown());
     if (!not_found || view.json)
         fmt::print("{}", render_view(view, *jobs, standard_output_style()));
     if (not_found && !view.request_id.empty())
         return report(program, fmt::format("no job came of request {}", view.request_id), Exit::not_found);
-    return static_cast<int>(report_unknown(program, jobs->unknown_ids));
+    return static_cast<int>(report_unknown(program, *jobs));
 }
 
 int run(const Program& program, const CommandLine& line)

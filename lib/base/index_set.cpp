@@ -120,31 +120,21 @@ bool IndexSet::includes(const IndexSet& other) const
 
 namespace {
 
-// Takes ascending indexes and writes those at one distance as one part. What is not yet written is at most a run.
-class PartWriter {
-    std::string text_;
+// Takes ascending indexes, and keeps those at one distance together. What is not yet kept is at most a run.
+class RunCollector {
+    std::vector<IndexRun> runs_;
     std::uint32_t first_ = 0, last_ = 0, step_ = 0;
     std::uint64_t count_ = 0;
-
-    template <class... Args>
-    void part(fmt::format_string<Args...> format, Args&&... args)
-    {
-        if (!text_.empty())
-            text_ += ',';
-        fmt::format_to(std::back_inserter(text_), format, std::forward<Args>(args)...);
-    }
 
 public:
     void add(std::uint32_t i)
     {
-        if (count_ >= 2 && i - last_ != step_) {
-            if (count_ >= 3) {
-                flush();
-            } else { // the first one stands alone; the second may begin a run
-                part("{}", first_);
-                first_ = last_;
-                count_ = 1;
-            }
+        if (count_ >= 3 && i - last_ != step_) {
+            flush();
+        } else if (count_ == 2 && i - last_ != step_) { // the first one stands alone; the second may begin a run
+            runs_.push_back({first_, first_, 1});
+            first_ = last_;
+            count_ = 1;
         }
         if (count_ == 0)
             first_ = i;
@@ -157,26 +147,24 @@ public:
     void add_range(std::uint32_t first, std::uint32_t last)
     {
         flush();
-        part("{}-{}", first, last);
+        runs_.push_back({first, last, 1});
     }
 
     void flush()
     {
-        if (count_ >= 3 && step_ == 1)
-            part("{}-{}", first_, last_);
-        else if (count_ >= 3)
-            part("{}-{}:{}", first_, last_, step_);
+        if (count_ >= 3)
+            runs_.push_back({first_, last_, step_});
         else if (count_ >= 1)
-            part("{}", first_);
+            runs_.push_back({first_, first_, 1});
         if (count_ == 2)
-            part("{}", last_);
+            runs_.push_back({last_, last_, 1});
         count_ = 0;
     }
 
-    std::string take()
+    std::vector<IndexRun> take()
     {
         flush();
-        return std::move(text_);
+        return std::move(runs_);
     }
 };
 
@@ -203,19 +191,32 @@ Result<std::uint32_t> read_number(std::string_view text, std::size_t& at, std::u
 
 } // namespace
 
-std::string format_index_set(const IndexSet& set)
+std::vector<IndexRun> index_runs(const IndexSet& set)
 {
-    PartWriter writer;
+    RunCollector collector;
     for (auto [first, last] : set.ranges()) {
         if (last - first >= 2) {
-            writer.add_range(first, last);
+            collector.add_range(first, last);
             continue;
         }
-        writer.add(first);
+        collector.add(first);
         if (last != first)
-            writer.add(last);
+            collector.add(last);
     }
-    return writer.take();
+    return collector.take();
+}
+
+std::string format_index_set(const IndexSet& set)
+{
+    std::string text;
+    for (const auto& run : index_runs(set)) {
+        fmt::format_to(std::back_inserter(text), "{}{}", text.empty() ? "" : ",", run.first);
+        if (run.last != run.first)
+            fmt::format_to(std::back_inserter(text), "-{}", run.last);
+        if (run.step != 1)
+            fmt::format_to(std::back_inserter(text), ":{}", run.step);
+    }
+    return text;
 }
 
 Result<void> parse_index_part(std::string_view text, std::size_t& at, std::uint32_t max_index, IndexSet& into,

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace jarvis {
 
@@ -74,6 +75,16 @@ private:
     Ranges ranges_;
     std::uint64_t size_ = 0;
 };
+
+// The indexes first, first+step, ... last.
+struct IndexRun {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    std::uint32_t step = 1;
+    friend bool operator==(const IndexRun&, const IndexRun&) = default;
+};
+// The set as runs, ascending; a run has one index, or three or more at one distance.
+std::vector<IndexRun> index_runs(const IndexSet& set);
 
 // An index list may name so many indexes by ranges with steps, each of which is a range of its own in the set.
 constexpr std::uint64_t max_stepped_indexes = 1'000'000;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <set>
 
 namespace jarvis::client {
@@ -15,11 +16,17 @@ Result<std::uint64_t> parse_id(std::string_view text)
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || value == 0 || value > max_job_id.value)
-        return fail(Errc::invalid, "\"{}\" is no job id; ids are numbers such as 7, lists of them 7,9-12", escape_for_terminal(text));
+        return fail(Errc::invalid, "\"{}\" is no job id; ids are numbers such as 7, lists of them 7,9-12, tasks of arrays 7_3 or 7_[1-4]",
+                    escape_for_terminal(text));
     return value;
 }
 
-Result<void> add_range(std::set<std::uint64_t>& ids, std::string_view text)
+struct Ids {
+    std::set<std::uint64_t> jobs;
+    std::map<std::uint64_t, IndexSet> tasks;
+};
+
+Result<void> add_range(Ids& ids, std::string_view text)
 {
     const auto dash = text.find('-');
     const auto first = parse_id(text.substr(0, dash));
@@ -35,9 +42,39 @@ Result<void> add_range(std::set<std::uint64_t>& ids, std::string_view text)
     if (*last - *first >= max_listed_ids)
         return fail(Errc::invalid, "the range {} has more than {} ids", text, max_listed_ids);
     for (auto id = *first; id <= *last; ++id)
-        ids.insert(id);
-    if (ids.size() > max_listed_ids)
+        ids.jobs.insert(id);
+    if (ids.jobs.size() > max_listed_ids)
         return fail(Errc::invalid, "more than {} ids", max_listed_ids);
+    return {};
+}
+
+// A task, tasks, a job or a range of jobs.
+Result<void> add_part(Ids& ids, std::string_view text)
+{
+    if (text.find_first_of("_[") == std::string_view::npos)
+        return add_range(ids, text);
+    const auto selection = parse_job_selection(text);
+    if (!selection)
+        return std::unexpected(selection.error());
+    ids.tasks[selection->job] |= *selection->tasks;
+    if (ids.tasks.size() > max_listed_ids)
+        return fail(Errc::invalid, "more than {} ids", max_listed_ids);
+    return {};
+}
+
+// Parts are between commas, but for those inside brackets.
+Result<void> add_list(Ids& ids, std::string_view text)
+{
+    for (std::size_t begin = 0; begin <= text.size();) {
+        auto end = begin;
+        for (bool inside = false; end < text.size() && (inside || text[end] != ','); ++end)
+            inside = text[end] == '[' || (inside && text[end] != ']');
+        if (end == begin)
+            return fail(Errc::invalid, "an empty job id in the list \"{}\"", escape_for_terminal(text));
+        if (auto added = add_part(ids, text.substr(begin, end - begin)); !added)
+            return added;
+        begin = end + 1;
+    }
     return {};
 }
 
@@ -68,22 +105,20 @@ Result<std::vector<std::string>> split_lists(std::span<const std::string> texts,
     return all;
 }
 
-Result<std::vector<JobId>> parse_id_lists(std::span<const std::string> texts)
+Result<IdList> parse_id_lists(std::span<const std::string> texts)
 {
-    const auto parts = split_lists(texts, "job id");
-    if (!parts)
-        return std::unexpected(parts.error());
-    std::set<std::uint64_t> ids;
-    for (const auto& part : *parts)
-        if (auto added = add_range(ids, part); !added)
+    Ids ids;
+    for (const auto& text : texts)
+        if (auto added = add_list(ids, text); !added)
             return std::unexpected(added.error());
-    std::vector<JobId> result;
-    for (auto id : ids)
-        result.push_back(JobId{id});
-    return result;
+    IdList list{{ids.jobs.begin(), ids.jobs.end()}, {}};
+    for (auto& [job, tasks] : ids.tasks)
+        if (!ids.jobs.contains(job))
+            list.tasks.push_back({job, std::move(tasks)});
+    return list;
 }
 
-Result<std::vector<JobId>> parse_id_list(std::string_view text)
+Result<IdList> parse_id_list(std::string_view text)
 {
     const std::string one(text);
     return parse_id_lists(std::span(&one, 1));

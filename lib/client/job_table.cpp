@@ -4,6 +4,7 @@
 #include "base/nearest.hpp"
 #include "base/units.hpp"
 #include "client/id_list.hpp"
+#include "client/job_text.hpp"
 #include "client/state_text.hpp"
 
 #include <algorithm>
@@ -61,10 +62,17 @@ Cell left(const JobRow& row, WallTime now)
     return plain(format_duration(std::max(Duration(job.time_limit_us()) - *elapsed, Duration::zero())));
 }
 
+// An array that has lost tasks here and there would else fill its line with their numbers.
+constexpr std::size_t longest_id = 16;
+
 using Row = const JobRow&;
 
 const JobColumn columns[] = {
-    {"id", "JOB", "job id", Align::right, 0, false, [](Row row, WallTime) { return number(row.summary->job_id()); }},
+    {"id", "JOB", "job id", Align::right, 0, false, [](Row row, WallTime) { return plain(job_line_text(*row.summary, longest_id)); }},
+    {"array", "ARRAY", "id of the array that it is of, else its own", Align::right, 0, false,
+     [](Row row, WallTime) { return plain(array_text(*row.summary)); }},
+    {"task", "TASK", "number in its array", Align::right, 0, false,
+     [](Row row, WallTime) { return row.summary->has_task() ? number(row.summary->task()) : nothing(); }},
     {"name", "NAME", "name of the job", Align::left, 8, false, [](Row row, WallTime) { return text(row.summary->name()); }},
     {"user", "USER", "its owner", Align::left, 6, false, [](Row row, WallTime) { return text(row.summary->user()); }},
     {"uid", "UID", "its owner's number", Align::right, 0, false, [](Row row, WallTime) { return number(row.summary->uid()); }},
@@ -120,6 +128,10 @@ const JobColumn columns[] = {
      [](Row row, WallTime) { return number(row.summary->incarnation() > 0 ? row.summary->incarnation() - 1 : 0); }},
     {"tasks", "TASKS", "tasks asked for", Align::right, 0, true,
      [](Row row, WallTime) { return request(row) ? number(request(row)->resources().tasks()) : nothing(); }},
+    {"dependency", "DEPENDENCY", "jobs that it still waits for", Align::left, 8, true,
+     [](Row row, WallTime) {
+         return row.detail && !row.detail->dependency().empty() ? text(row.detail->dependency()) : nothing();
+     }},
     {"folder", "FOLDER", "folder that it runs in", Align::left, 8, true,
      [](Row row, WallTime) { return from_request(row, &wire::JobRequest::working_directory); }},
     {"output", "OUTPUT", "file of its standard output", Align::left, 8, true,

@@ -1,11 +1,14 @@
 #include "client/json.hpp"
 
 #include "base/escape.hpp"
+#include "base/hostlist.hpp"
 #include "base/units.hpp"
 #include "client/job_table.hpp"
+#include "client/job_text.hpp"
 #include "client/state_text.hpp"
 #include "client/submit.hpp"
 #include "model/core_set.hpp"
+#include "wire/convert.hpp"
 
 #include <boost/json.hpp>
 
@@ -34,6 +37,19 @@ json::array texts(const List& list)
     for (const auto& one : list)
         array.push_back(text(one));
     return array;
+}
+
+std::string hosts(const google::protobuf::RepeatedPtrField<std::string>& names)
+{
+    return compress_hostlist(std::vector<std::string>(names.begin(), names.end()));
+}
+
+// What an option had, as it would be typed.
+template <class Message, class Format>
+json::value written(bool there, const Message& message, Format format)
+{
+    const auto value = wire::from_message(message);
+    return if_there(there && value, [&] { return text(format(*value)); });
 }
 
 std::string document(const json::object& object) { return json::serialize(object) + "\n"; }
@@ -69,6 +85,17 @@ json::object request_object(const wire::JobRequest& request)
     object["memory_per_node_bytes"] = if_there(resources.has_memory_per_node(), [&] { return resources.memory_per_node(); });
     object["memory_per_cpu_bytes"] = if_there(resources.has_memory_per_cpu(), [&] { return resources.memory_per_cpu(); });
     object["exclusive"] = resources.exclusive();
+    object["nodes_min"] = if_there(resources.nodes_min() > 0, [&] { return resources.nodes_min(); });
+    object["nodes_max"] = if_there(resources.nodes_max() > 0, [&] { return resources.nodes_max(); });
+    object["tasks_per_node"] = if_there(resources.tasks_per_node() > 0, [&] { return resources.tasks_per_node(); });
+    object["contiguous"] = resources.contiguous();
+    object["constraint"] = if_there(!request.constraint().empty(), [&] { return text(request.constraint()); });
+    object["node_list"] = text(hosts(request.node_list()));
+    object["exclude"] = text(hosts(request.exclude()));
+    object["array"] = written(request.has_array(), request.array(), format_array_spec);
+    object["dependency"] = written(request.has_dependencies(), request.dependencies(), format_dependencies);
+    object["kill_on_invalid_dependency"] = request.kill_on_invalid_dependency();
+    object["retry"] = written(request.retry().times() > 0, request.retry(), format_retry);
     object["begin"] = if_there(request.has_begin_us(), [&] { return time(request.begin_us()); });
     object["nice"] = request.nice();
     object["requeue"] = if_there(request.has_requeue(), [&] { return request.requeue(); });
@@ -103,6 +130,8 @@ void add_detail(json::object& object, const wire::JobDetail& detail)
 {
     object["held"] = detail.held();
     object["held_by"] = if_there(!detail.held_by().empty(), [&] { return text(detail.held_by()); });
+    object["dependency"] = if_there(!detail.dependency().empty(), [&] { return text(detail.dependency()); });
+    object["retries_used"] = detail.retries_used();
     object["cancelled_by"] = if_there(!detail.cancelled_by().empty(), [&] { return text(detail.cancelled_by()); });
     object["output_path"] = if_there(!detail.output_path().empty(), [&] { return text(detail.output_path()); });
     object["error_path"] = if_there(!detail.error_path().empty(), [&] { return text(detail.error_path()); });
@@ -114,11 +143,22 @@ void add_detail(json::object& object, const wire::JobDetail& detail)
     object["placement"] = std::move(places);
 }
 
+// An array's own record, which stands for the tasks that have not started.
+bool row_is_array(const JobRow& row)
+{
+    return row.summary->pending_tasks().first_size() > 0 || (row.detail && row.detail->request().has_array());
+}
+
 json::object job_object(const JobRow& row, WallTime now)
 {
     const auto& job = *row.summary;
     json::object object;
-    object["id"] = id(job.job_id());
+    const bool array = job.has_task() || row_is_array(row);
+    object["id"] = text(job_id_text(job));
+    object["array"] = if_there(array, [&] { return text(array_text(job)); });
+    object["task"] = if_there(job.has_task(), [&] { return job.task(); });
+    object["tasks_not_started"] = if_there(job.pending_tasks().first_size() > 0, [&] { return text(tasks_text(job.pending_tasks())); });
+    object["throttle"] = if_there(job.throttle() > 0, [&] { return job.throttle(); });
     object["name"] = text(job.name());
     object["user"] = text(job.user());
     object["uid"] = job.uid();
@@ -176,6 +216,11 @@ json::object node_object(const wire::NodeView& node)
     json::array jobs, numa_nodes;
     for (auto job : node.jobs())
         jobs.push_back(id(job));
+    if (node.job_names_size() > 0)
+        jobs = texts(node.job_names());
+    object["features"] = texts(node.features());
+    object["class"] = if_there(!node.node_class().empty(), [&] { return text(node.node_class()); });
+    object["violations"] = texts(node.violations());
     object["jobs"] = std::move(jobs);
     for (int i = 0; i < node.topology().numa_nodes_size(); ++i) {
         const auto& numa = node.topology().numa_nodes(i);
@@ -199,6 +244,8 @@ std::string jobs_json(const Jobs& jobs, WallTime now)
         list.push_back(job_object(row, now));
     for (auto job : jobs.unknown_ids)
         unknown.push_back(id(job));
+    for (const auto& selection : jobs.unknown_selections)
+        unknown.push_back(text(selection_text(selection)));
     json::object object{
         {"schema", "jarvis.jobs/1"}, {"sequence", id(jobs.sequence)}, {"jobs", std::move(list)}, {"unknown", std::move(unknown)}};
     if (!jobs.history_missing.empty())
@@ -230,7 +277,7 @@ std::string change_json(const wire::ChangeReply& reply)
         if (!item.node().empty())
             object["node"] = text(item.node());
         else
-            object["id"] = id(item.job_id());
+            object["id"] = text(changed_text(item));
         object["error"] = if_there(item.has_error(), [&] { return error_object(item.error()); });
         items.push_back(std::move(object));
     }

@@ -3,8 +3,11 @@
 #include "base/escape.hpp"
 #include "base/units.hpp"
 #include "client/job_table.hpp"
+#include "client/job_text.hpp"
 #include "client/state_text.hpp"
+#include "base/hostlist.hpp"
 #include "model/core_set.hpp"
+#include "wire/convert.hpp"
 
 #include <vector>
 
@@ -37,6 +40,14 @@ std::string resources_text(const wire::ResourceRequest& asked)
         text += fmt::format(", {} on each node", size_text(asked.memory_per_node()));
     if (asked.has_memory_per_cpu())
         text += fmt::format(", {} for each core", size_text(asked.memory_per_cpu()));
+    if (asked.nodes_min() > 0)
+        text += asked.nodes_max() == asked.nodes_min() ? ", on " + count(asked.nodes_min(), "node")
+                : asked.nodes_max() > 0 ? fmt::format(", on {} to {} nodes", asked.nodes_min(), asked.nodes_max())
+                                        : ", on at least " + count(asked.nodes_min(), "node");
+    if (asked.tasks_per_node() > 0)
+        text += fmt::format(", at most {} on one node", count(asked.tasks_per_node(), "task"));
+    if (asked.contiguous())
+        text += ", nodes that follow each other";
     return text + (asked.exclusive() ? ", whole nodes" : "");
 }
 
@@ -106,10 +117,56 @@ std::string joined(const google::protobuf::RepeatedPtrField<std::string>& parts,
     return text;
 }
 
+std::string hosts_text(const google::protobuf::RepeatedPtrField<std::string>& names)
+{
+    return escape_for_terminal(compress_hostlist(std::vector<std::string>(names.begin(), names.end())));
+}
+
+// The array as it was asked for: "0-98:2,200%10".
+std::string array_request_text(const wire::JobRequest& request)
+{
+    if (!request.has_array())
+        return {};
+    const auto array = wire::from_message(request.array());
+    return array ? format_array_spec(*array) : "?";
+}
+
+std::string retry_text(const wire::JobDetail& job)
+{
+    if (job.request().retry().times() == 0)
+        return {};
+    const auto rule = wire::from_message(job.request().retry());
+    return fmt::format("{} of {}{}", job.retries_used(), job.request().retry().times(),
+                       rule ? " done: " + format_retry(*rule) : std::string(" done"));
+}
+
+std::string dependency_request_text(const wire::JobRequest& request)
+{
+    const auto asked = wire::from_message(request.dependencies());
+    if (!asked || asked->empty())
+        return {};
+    return format_dependencies(*asked) + (request.kill_on_invalid_dependency() ? "; cancelled if it can never be met" : "");
+}
+
+void add_order(Listing& listing, const wire::JobDetail& job)
+{
+    const auto& request = job.request();
+    listing.add("array", array_request_text(request));
+    if (job.summary().pending_tasks().first_size() > 0)
+        listing.add("not started", tasks_text(job.summary().pending_tasks()));
+    listing.add("dependency", dependency_request_text(request));
+    listing.add_bytes("waits for", job.dependency());
+    listing.add("retries", retry_text(job));
+}
+
 void add_request(Listing& listing, const wire::JobDetail& job)
 {
     const auto& request = job.request();
     listing.add("request", resources_text(request.resources()));
+    listing.add_bytes("constraint", request.constraint());
+    listing.add("node list", hosts_text(request.node_list()));
+    listing.add("excluded", hosts_text(request.exclude()));
+    add_order(listing, job);
     if (request.has_begin_us())
         listing.add("begin", "not before " + format_wall_time(wall_time(request.begin_us())));
     if (request.nice() != 0)
@@ -154,6 +211,14 @@ CoreSet cores_of(const google::protobuf::RepeatedField<std::uint64_t>& words)
     return CoreSet::from_words({words.begin(), words.end()});
 }
 
+// A controller that knows no arrays gives numbers alone.
+std::string jobs_text(const wire::NodeView& node)
+{
+    if (node.job_names_size() > 0)
+        return joined(node.job_names(), ",");
+    return fmt::format("{}", fmt::join(node.jobs(), ","));
+}
+
 void add_topology(Listing& listing, const wire::NodeView& node)
 {
     for (int i = 0; i < node.topology().numa_nodes_size(); ++i) {
@@ -191,7 +256,7 @@ std::string confinement_text(const wire::JobNode& node)
 std::string job_listing(const wire::JobDetail& job, WallTime now, const Style& style)
 {
     const auto& summary = job.summary();
-    Listing listing(fmt::format("Job {}  {}", summary.job_id(), escape_for_terminal(summary.name())));
+    Listing listing(fmt::format("Job {}  {}", job_id_text(summary), escape_for_terminal(summary.name())));
     listing.add("user", fmt::format("{} ({})", escape_for_terminal(summary.user()), summary.uid()));
     listing.add_bytes("partition", summary.partition());
     listing.add("state", paint(state_line(job, now), state_colour(summary.state()), style));
@@ -225,10 +290,11 @@ std::string node_listing(const wire::NodeView& node, const Style&)
     listing.add("cores", fmt::format("{} used of {}", node.cores_used(), node.cores()));
     listing.add("memory", fmt::format("{} used of {}", size_text(node.memory_used()), size_text(node.memory())));
     add_topology(listing, node);
-    std::string jobs;
-    for (auto job : node.jobs())
-        jobs += fmt::format("{}{}", jobs.empty() ? "" : ",", job);
-    listing.add("jobs", jobs);
+    listing.add("jobs", jobs_text(node));
+    listing.add("features", joined(node.features(), ","));
+    listing.add_bytes("class", node.node_class());
+    for (const auto& violation : node.violations())
+        listing.add("violation", escape_for_terminal(violation));
     if (!node.confinement().empty())
         listing.add("confinement", fmt::format("{} ({})", escape_for_terminal(node.confinement()),
                                                escape_for_terminal(node.capabilities())));

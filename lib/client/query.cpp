@@ -2,9 +2,9 @@
 
 #include "base/escape.hpp"
 #include "client/id_list.hpp"
+#include "client/job_text.hpp"
 #include "model/job_state.hpp"
 #include "wire/convert.hpp"
-
 
 #include <charconv>
 #include <limits>
@@ -31,8 +31,10 @@ Result<void> filter_ids(wire::JobFilter& filter, std::span<const std::string> li
     const auto ids = parse_id_lists(lists);
     if (!ids)
         return std::unexpected(ids.error());
-    for (auto id : *ids)
-        filter.add_ids(id.value);
+    for (auto job : ids->jobs)
+        filter.add_ids(job);
+    for (const auto& selection : ids->tasks)
+        *filter.add_selections() = wire::to_message(selection);
     return {};
 }
 
@@ -90,12 +92,20 @@ Result<void> filter_states(wire::JobFilter& filter, std::span<const std::string>
     return {};
 }
 
-Exit report_unknown(const Program& program, std::span<const std::uint64_t> ids)
+std::string unknown_text(const Jobs& jobs)
 {
-    if (ids.empty())
+    auto text = format_id_list(jobs.unknown_ids);
+    for (const auto& selection : jobs.unknown_selections)
+        text += (text.empty() ? "" : ",") + selection_text(selection);
+    return text;
+}
+
+Exit report_unknown(const Program& program, const Jobs& jobs)
+{
+    if (!jobs.has_unknown())
         return Exit::done;
-    const auto what = ids.size() == 1 ? "job" : "jobs";
-    report(program, fmt::format("no such {}: {}", what, format_id_list({ids.begin(), ids.end()})), Exit::not_found);
+    const bool one = jobs.unknown_ids.size() + jobs.unknown_selections.size() == 1;
+    report(program, fmt::format("no such {}: {}", one ? "job" : "jobs", unknown_text(jobs)), Exit::not_found);
     return Exit::not_found;
 }
 
@@ -106,7 +116,7 @@ Exit report_changes(const Program& program, const wire::ChangeReply& reply)
         if (!item.has_error())
             continue;
         const auto error = wire::from_message(item.error());
-        const auto what = item.node().empty() ? fmt::format("job {}", item.job_id()) : escape_for_terminal(item.node());
+        const auto what = item.node().empty() ? "job " + changed_text(item) : escape_for_terminal(item.node());
         const auto message = escape_for_terminal(error.message);
         const bool named = message.find(what) != std::string::npos; // most of the controller's messages name their object
         report(program, named ? message : fmt::format("{}: {}", what, message), Exit::failed);

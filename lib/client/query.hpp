@@ -24,8 +24,10 @@ Result<void> filter_names(wire::JobFilter& filter, std::span<const std::string> 
 // "all" are all states. True in `ended` when one of them is a state that jobs end in.
 Result<void> filter_states(wire::JobFilter& filter, std::span<const std::string> lists, bool& ended);
 
-// Reports the ids that nobody knows, and returns not_found if there are any, else done.
-Exit report_unknown(const Program& program, std::span<const std::uint64_t> ids);
+// The ids that nobody knows: "7,9-12,13_[1-4]".
+std::string unknown_text(const Jobs& jobs);
+// Reports them, and returns not_found if there are any, else done.
+Exit report_unknown(const Program& program, const Jobs& jobs);
 // Reports each item that failed, and returns the worst of them.
 Exit report_changes(const Program& program, const wire::ChangeReply& reply);
 

@@ -94,6 +94,8 @@ Result<Jobs> ask_jobs(Session& session, wire::Request request)
         for (auto& detail : *list->mutable_details())
             jobs.details.push_back(std::move(detail));
         jobs.unknown_ids.insert(jobs.unknown_ids.end(), list->unknown_ids().begin(), list->unknown_ids().end());
+        jobs.unknown_selections.insert(jobs.unknown_selections.end(), list->unknown_selections().begin(),
+                                       list->unknown_selections().end());
         if (!list->history_missing().empty())
             jobs.history_missing = escape_for_terminal(list->history_missing());
     });

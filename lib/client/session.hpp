@@ -43,8 +43,11 @@ struct Jobs {
     std::vector<wire::JobSummary> summaries;
     std::vector<wire::JobDetail> details;
     std::vector<std::uint64_t> unknown_ids;
+    std::vector<wire::JobSelection> unknown_selections;
     std::string history_missing; // why the history could not be read; the unknown may be in it
     std::uint64_t sequence = 0;
+
+    bool has_unknown() const { return !unknown_ids.empty() || !unknown_selections.empty(); }
 };
 Result<Jobs> ask_jobs(Session& session, wire::Request request);
 Result<Jobs> ask_jobs(std::string_view program, wire::Request request);

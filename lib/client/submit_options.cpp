@@ -1,10 +1,12 @@
 #include "client/submit_options.hpp"
 
 #include "base/escape.hpp"
+#include "base/hostlist.hpp"
 #include "base/nearest.hpp"
 #include "base/units.hpp"
 #include "client/directives.hpp"
 #include "client/id_list.hpp"
+#include "model/constraint.hpp"
 #include "model/output_pattern.hpp"
 #include "wire/limits.hpp"
 
@@ -167,6 +169,48 @@ Result<void> set_count(std::uint32_t& place, const std::string& text, std::uint3
     return {};
 }
 
+// MIN, or MIN-MAX
+Result<void> set_nodes(SubmitOptions& options, const std::string& text, WallTime)
+{
+    auto& resources = options.submitted.request.resources;
+    const auto dash = text.find('-', 1);
+    std::uint32_t least = 0, most = 0;
+    if (auto ok = set_count(least, text.substr(0, dash), wire::limits::nodes); !ok)
+        return ok;
+    most = least;
+    if (dash != std::string::npos)
+        if (auto ok = set_count(most, text.substr(dash + 1), wire::limits::nodes); !ok)
+            return ok;
+    if (most < least)
+        return fail(Errc::invalid, "{}-{} nodes: the first number is the smaller one", least, most);
+    resources.nodes_min = least;
+    resources.nodes_max = most;
+    return {};
+}
+
+Result<void> set_constraint(SubmitOptions& options, const std::string& text, WallTime)
+{
+    const auto constraint = parse_constraint(text);
+    if (!constraint)
+        return std::unexpected(constraint.error());
+    options.submitted.request.constraint = format_constraint(*constraint);
+    return {};
+}
+
+// Without --ntasks: one task on each node, or as many as --ntasks-per-node says.
+Result<void> count_tasks(SubmitOptions& options)
+{
+    auto& resources = options.submitted.request.resources;
+    if (options.tasks_given)
+        return {};
+    const auto tasks = std::uint64_t{std::max(resources.nodes_min, 1u)} * std::max(resources.tasks_per_node, 1u);
+    if (tasks > wire::limits::tasks)
+        return fail(Errc::invalid, "{} nodes with {} tasks each are {} tasks; at most {} are possible", resources.nodes_min,
+                    resources.tasks_per_node, tasks, wire::limits::tasks);
+    resources.tasks = static_cast<std::uint32_t>(tasks);
+    return {};
+}
+
 using Options = SubmitOptions&;
 using Text = const std::string&;
 
@@ -175,8 +219,16 @@ const SubmitOption table[] = {
     {{'p', "partition", "NAME", "partition to run in (default: the cluster's default partition)"}, false,
      [](Options o, Text text, WallTime) { return store_name(text, o.submitted.request.partition); }},
     {{'n', "ntasks", "N", "number of tasks (default: 1)"}, false,
-     [](Options o, Text text, WallTime) { return set_count(o.submitted.request.resources.tasks, text, wire::limits::tasks); },
-     "a number such as 4"},
+     [](Options o, Text text, WallTime) {
+         o.tasks_given = true;
+         return set_count(o.submitted.request.resources.tasks, text, wire::limits::tasks);
+     }, "a number such as 4"},
+    {{'N', "nodes", "MIN[-MAX]", "number of nodes, or from MIN to MAX of them (default: as many as the tasks take)"}, false, set_nodes,
+     "a number such as 4 or 2-4"},
+    {{0, "ntasks-per-node", "N", "at most so many tasks on one node; without -n, so many on each"}, false,
+     [](Options o, Text text, WallTime) {
+         return set_count(o.submitted.request.resources.tasks_per_node, text, wire::limits::tasks);
+     }, "a number such as 2"},
     {{'c', "cpus-per-task", "N", "cores for each task, with all their hardware threads (default: 1)"}, false,
      [](Options o, Text text, WallTime) {
          return set_count(o.submitted.request.resources.cpus_per_task, text, wire::limits::cpus_per_task);
@@ -220,6 +272,29 @@ const SubmitOption table[] = {
      [](Options o, Text text, WallTime) {
          return store(parse_number(text, -wire::limits::nice, wire::limits::nice), o.submitted.request.nice);
      }, "a number such as 10"},
+    {{'w', "nodelist", "NODES", "nodes that must be among the job's: n[1-4],n7"}, false,
+     [](Options o, Text text, WallTime) { return store(expand_hostlist(text), o.submitted.request.node_list); },
+     "a list such as n[1-4],n7"},
+    {{'x', "exclude", "NODES", "nodes that must not be among them"}, false,
+     [](Options o, Text text, WallTime) { return store(expand_hostlist(text), o.submitted.request.exclude); },
+     "a list such as n[1-4],n7"},
+    {{'C', "constraint", "FEATURES", "features that each node must have: ib&(rack1|rack2); rack1*2&rack2*4 for so many nodes with each"},
+     false, set_constraint, "features such as ib&fast"},
+    {{0, "contiguous", "", "nodes that follow each other"}, false,
+     [](Options o, Text, WallTime) -> Result<void> { o.submitted.request.resources.contiguous = true; return {}; }},
+    {{'a', "array", "TASKS", "run the script once for each number: 0-99, 0-99:2, 1,5,9; with %10 behind it at most 10 at once"}, false,
+     [](Options o, Text text, WallTime) { return store(parse_array_spec(text), o.submitted.request.array); },
+     "numbers such as 0-99"},
+    {{'d', "dependency", "LIST", "start after other jobs: afterok:7:8,after:9+10m,singleton; after, afterok, afterany, afternotok, "
+                                 "aftercorr; with ? instead of the comma one of them is enough"}, false,
+     [](Options o, Text text, WallTime) { return store(parse_dependencies(text), o.submitted.request.dependencies); },
+     "a list such as afterok:7"},
+    {{0, "kill-on-invalid-dep", "", "cancel the job when its dependency can never be met (default: it waits, and jq says so)"}, false,
+     [](Options o, Text, WallTime) -> Result<void> { o.submitted.request.kill_on_invalid_dependency = true; return {}; }},
+    {{0, "retry", "N[,backoff=A..B][,on=CAUSES]", "run again after a failure, up to N times, after pauses from A to B (default: 30s..10m); "
+                                              "causes: node_fail|timeout|signal|out_of_memory|system|exit:3-5 (default: all failures)"},
+     false, [](Options o, Text text, WallTime) { return store(parse_retry(text), o.submitted.request.retry); },
+     "a number such as 3"},
     {{0, "exclusive", "", "whole nodes, shared with no other job"}, false,
      [](Options o, Text, WallTime) -> Result<void> { o.submitted.request.resources.exclusive = true; return {}; }},
     {{0, "requeue", "", "run again from the start when a node fails"}, false,
@@ -326,6 +401,10 @@ void apply_switch_off(SubmitOptions& options, const Option& option)
         options.submitted.request.hold = false;
     else if (option.name == "exclusive")
         options.submitted.request.resources.exclusive = false;
+    else if (option.name == "contiguous")
+        options.submitted.request.resources.contiguous = false;
+    else if (option.name == "kill-on-invalid-dep")
+        options.submitted.request.kill_on_invalid_dependency = false;
     else if (option.name == "requeue")
         options.submitted.requeue = false;
 }
@@ -409,6 +488,8 @@ Result<ReadSubmitOptions> read_submit_options(std::string_view script, std::stri
         if (auto ok = apply_one(read.options, given, now); !ok)
             return fail(ok.error(), "--{}", given.option->name);
     if (auto ok = check_together(line.options); !ok)
+        return std::unexpected(ok.error());
+    if (auto ok = count_tasks(read.options); !ok)
         return std::unexpected(ok.error());
     return read;
 }

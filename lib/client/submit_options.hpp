@@ -20,6 +20,7 @@ struct SubmitOptions {
     wire::SubmittedRequest submitted; // request and requeue, as far as options say it
     ExportPolicy exported;
     std::vector<std::string> propagated; // names of resource limits
+    bool tasks_given = false;            // else as many as the nodes take
     std::string chdir;                   // as typed; empty: not given
     std::optional<std::string> wrap;
     bool wait = false;

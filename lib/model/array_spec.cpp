@@ -1,6 +1,7 @@
 #include "model/array_spec.hpp"
 
 #include "base/escape.hpp"
+#include "base/ids.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -8,9 +9,6 @@
 namespace jarvis {
 
 namespace {
-
-constexpr std::uint32_t max_index = 4'194'303;
-constexpr std::uint64_t max_tasks = 1'000'000;
 
 template <class... Args>
 std::unexpected<Error> refuse(std::string_view text, std::size_t at, fmt::format_string<Args...> format, Args&&... args)
@@ -26,8 +24,8 @@ Result<std::uint32_t> read_throttle(std::string_view text, std::size_t& at)
     const auto end = std::min(text.find_first_not_of("0123456789", at), text.size());
     std::uint32_t value = 0;
     const auto error = std::from_chars(text.data() + at, text.data() + end, value).ec;
-    if (end == at || error != std::errc() || value == 0 || value > max_tasks)
-        return refuse(text, start, "expected \"%\" and how many tasks may run at once, from 1 to {}", max_tasks);
+    if (end == at || error != std::errc() || value == 0 || value > max_array_size)
+        return refuse(text, start, "expected \"%\" and how many tasks may run at once, from 1 to {}", max_array_size);
     at = end;
     return value;
 }
@@ -42,10 +40,10 @@ Result<ArraySpec> parse_array_spec(std::string_view text)
     std::uint64_t stepped = 0;
     for (std::size_t at = 0;;) {
         const auto start = at;
-        if (auto part = parse_index_part(text, at, max_index, spec.tasks, stepped); !part)
+        if (auto part = parse_index_part(text, at, max_array_task, spec.tasks, stepped); !part)
             return std::unexpected(part.error());
-        if (spec.tasks.size() > max_tasks)
-            return refuse(text, start, "more than {} tasks", max_tasks);
+        if (spec.tasks.size() > max_array_size)
+            return refuse(text, start, "more than {} tasks", max_array_size);
         if (at < text.size() && text[at] == '%') {
             if (spec.throttle != 0)
                 return refuse(text, at, "a second \"%\"; one number holds for the whole array");

@@ -47,7 +47,7 @@ class DependencyReader {
         if (!id)
             return refuse(text_, begin, "{}", id.error().message);
         Dependency dependency{kind, *id, {}};
-        if (kind == DependencyKind::aftercorr && *id != JobId{id->value})
+        if (kind == DependencyKind::aftercorr && id->is_task())
             return refuse(text_, begin, "aftercorr takes the id of a whole array: {}", id->value);
         if (plus != std::string_view::npos) {
             if (kind != DependencyKind::after)

@@ -9,8 +9,6 @@ namespace jarvis {
 
 namespace {
 
-constexpr std::uint32_t max_index = 4'194'303;
-
 template <class... Args>
 std::unexpected<Error> refuse(std::string_view text, fmt::format_string<Args...> format, Args&&... args)
 {
@@ -33,7 +31,7 @@ Result<IndexSet> parse_tasks(std::string_view text, std::string_view rest)
     } else if (rest.empty() || rest.find_first_not_of("0123456789") != std::string_view::npos) {
         return refuse(text, "the number of a task goes behind \"_\", as in 7_3; several stand in brackets, as in 7_[1-4,9]");
     }
-    auto tasks = parse_index_set(rest, max_index);
+    auto tasks = parse_index_set(rest, max_array_task);
     if (!tasks)
         return refuse(text, "{}", tasks.error().message);
     return tasks;
@@ -68,7 +66,7 @@ Result<JobId> parse_job_id(std::string_view text)
         return JobId{selection->job};
     if (selection->tasks->size() != 1)
         return refuse(text, "expected one job or one task, as in 7 or 7_3");
-    return refuse(text, "tasks of arrays are not yet known here");
+    return JobId{selection->job, selection->tasks->first()};
 }
 
 std::string format(const JobSelection& selection)

@@ -205,7 +205,7 @@ Duration retry_delay(const RetryRule& rule, JobId job, std::uint32_t failed_atte
         base = base > rule.backoff_most / 2 ? rule.backoff_most : base * 2;
     const auto low = base - base / 4, high = std::min(base + base / 4, rule.backoff_most);
     const auto span = static_cast<std::uint64_t>((high - low).count()) + 1;
-    const auto hash = splitmix64(splitmix64(job.value) ^ failed_attempts);
+    const auto hash = splitmix64(splitmix64(splitmix64(job.value) ^ job.task) ^ failed_attempts);
     return low + Duration{static_cast<std::int64_t>(hash % span)};
 }
 

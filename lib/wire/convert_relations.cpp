@@ -46,9 +46,13 @@ Result<jarvis::Dependency> read_dependency(const Dependency& message)
 IndexSet to_message(const jarvis::IndexSet& set)
 {
     IndexSet message;
-    for (auto [first, last] : set.ranges()) {
-        message.add_first(first);
-        message.add_last(last);
+    const auto runs = index_runs(set);
+    const bool steps = std::ranges::any_of(runs, [](const IndexRun& run) { return run.step != 1; });
+    for (const auto& run : runs) {
+        message.add_first(run.first);
+        message.add_last(run.last);
+        if (steps)
+            message.add_step(run.step);
     }
     return message;
 }
@@ -57,14 +61,27 @@ Result<jarvis::IndexSet> from_message(const IndexSet& message)
 {
     if (message.first_size() != message.last_size())
         return fail(Errc::corrupt, "task list: {} ranges begin and {} end", message.first_size(), message.last_size());
+    if (message.step_size() != 0 && message.step_size() != message.first_size())
+        return fail(Errc::corrupt, "task list: {} ranges and {} steps", message.first_size(), message.step_size());
     jarvis::IndexSet set;
+    std::uint64_t stepped = 0;
     for (int i = 0; i < message.first_size(); ++i) {
-        const auto first = message.first(i), last = message.last(i);
-        if (last < first || last > max_array_task)
-            return fail(Errc::invalid, "task list: {}-{} is no range of tasks; they go up to {}", first, last, max_array_task);
+        const auto first = message.first(i), last = message.last(i), step = message.step_size() > 0 ? message.step(i) : 1;
+        if (last < first || last > max_array_task || step == 0)
+            return fail(Errc::invalid, "task list: {}-{}{} is no range of tasks; they go up to {}", first, last,
+                        step == 1 ? "" : fmt::format(":{}", step), max_array_task);
         if (!set.empty() && first <= set.last())
             return fail(Errc::corrupt, "task list: {} stands behind {}", first, set.last());
-        set.insert_range(first, last);
+        if (step == 1) {
+            set.insert_range(first, last);
+            continue;
+        }
+        // Each is a range of its own in the set: what that costs is bounded before it is made.
+        stepped += (last - first) / step + 1;
+        if (stepped > max_stepped_indexes)
+            return fail(Errc::invalid, "task list: ranges with steps name more than {} tasks", max_stepped_indexes);
+        for (std::uint64_t task = first; task <= last; task += step)
+            set.insert(static_cast<std::uint32_t>(task));
     }
     return set;
 }

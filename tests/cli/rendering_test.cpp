@@ -100,9 +100,9 @@ BOOST_AUTO_TEST_CASE(durations_of_ended_jobs_are_rounded)
     job.mutable_usage()->set_elapsed_us(7'997'000);
     job.mutable_usage()->set_cpu_user_us(1'400'000);
     job.mutable_usage()->set_cpu_system_us(100'000);
-    const Jobs running{{job}, {}, {}, 0};
+    const Jobs running{.summaries = {job}};
     job.set_ended_us(1);
-    const Jobs ended{{job}, {}, {}, 0};
+    const Jobs ended{.summaries = {job}};
     BOOST_TEST(queue(running, "time,cpu_time", {}) == "    TIME  CPU TIME\n00:00:07  00:00:01\n");
     BOOST_TEST(queue(ended, "time,cpu_time", {}) == "    TIME  CPU TIME\n00:00:08  00:00:02\n");
 }

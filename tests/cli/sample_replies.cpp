@@ -2,6 +2,7 @@
 
 #include "client/job_table.hpp"
 #include "model/job_state.hpp"
+#include "wire/convert.hpp"
 
 namespace jarvis::client {
 
@@ -85,6 +86,24 @@ wire::JobRequest request()
     return request;
 }
 
+// Each option that a job's listing has a line for.
+void ask_for_much(wire::JobRequest& request)
+{
+    auto& resources = *request.mutable_resources();
+    resources.set_nodes_min(2);
+    resources.set_nodes_max(4);
+    resources.set_tasks_per_node(1);
+    resources.set_contiguous(true);
+    request.set_constraint("ib&(rack1|rack2)");
+    for (auto name : {"n1", "n2", "n3"})
+        request.add_node_list(name);
+    request.add_exclude("n9");
+    *request.mutable_array() = wire::to_message(parse_array_spec("0-99%10").value());
+    *request.mutable_dependencies() = wire::to_message(parse_dependencies("afterok:7,afterany:6").value());
+    request.set_kill_on_invalid_dependency(true);
+    *request.mutable_retry() = wire::to_message(parse_retry("3,on=node_fail|exit:3-5").value());
+}
+
 void place(wire::JobDetail& detail)
 {
     auto& node = *detail.add_nodes();
@@ -112,7 +131,24 @@ Jobs sample_queue()
     jobs.summaries.push_back(pending(1042, "evil\x1b[2J\nname\xe9", "Held", ""));
     jobs.summaries.back().set_user("bob");
     jobs.summaries.back().clear_time_limit_us();
+    jobs.summaries.push_back(pending(1043, "array", "Resources", "waits for 4 cores: 2 of 8 are free on n1"));
+    for (auto [first, last] : {std::pair(5, 7), std::pair(20, 999999)}) {
+        jobs.summaries.back().mutable_pending_tasks()->add_first(first);
+        jobs.summaries.back().mutable_pending_tasks()->add_last(last);
+    }
+    jobs.summaries.back().set_throttle(10);
+    jobs.summaries.push_back(running(1043, "array", JobState::running));
+    jobs.summaries.back().set_task(4);
+    jobs.summaries.push_back(pending(1044, "holes", "Held", ""));
+    for (std::uint32_t i = 1; i < 200; i += 1 + i % 7) {
+        jobs.summaries.back().mutable_pending_tasks()->add_first(i);
+        jobs.summaries.back().mutable_pending_tasks()->add_last(i);
+    }
     jobs.unknown_ids.push_back(99);
+    auto& unknown = jobs.unknown_selections.emplace_back();
+    unknown.set_job_id(1043);
+    unknown.mutable_tasks()->add_first(3);
+    unknown.mutable_tasks()->add_last(4);
     return jobs;
 }
 
@@ -141,6 +177,19 @@ Jobs sample_details()
     auto& fourth = jobs.details.emplace_back();
     *fourth.mutable_summary() = ended(10, "slow", JobState::timeout, EndClass::resources, "time limit of 1h reached");
     fourth.mutable_summary()->mutable_end()->set_signal(15);
+    auto& array = jobs.details.emplace_back();
+    *array.mutable_summary() = pending(11, "array", "Dependency", "waits for the end of job 7");
+    array.mutable_summary()->mutable_pending_tasks()->add_first(0);
+    array.mutable_summary()->mutable_pending_tasks()->add_last(99);
+    array.mutable_summary()->set_throttle(10);
+    *array.mutable_request() = request();
+    ask_for_much(*array.mutable_request());
+    array.set_dependency("afterok:7");
+    array.set_retries_used(1);
+    auto& task = jobs.details.emplace_back();
+    *task.mutable_summary() = ended(12, "array", JobState::completed, EndClass::none, "");
+    task.mutable_summary()->set_task(3);
+    task.mutable_summary()->mutable_end()->set_exit_code(0);
     return jobs;
 }
 
@@ -162,6 +211,13 @@ wire::NodeList sample_nodes()
     node.set_version("0.1.0");
     node.set_boot_id("0b9a");
     node.add_jobs(7);
+    node.add_jobs(11);
+    for (auto name : {"7", "11_3"})
+        node.add_job_names(name);
+    node.add_features("ib");
+    node.add_features("rack1");
+    node.set_node_class("compute");
+    node.add_violations("2026-11-21T08:00:00Z: ran job 5, which had ended; it was killed");
     for (std::uint64_t words : {0x0f, 0xf0}) {
         auto& numa = *node.mutable_topology()->add_numa_nodes();
         numa.set_memory(8 * gib);
@@ -193,6 +249,10 @@ wire::ChangeReply sample_changes()
     refused.mutable_error()->set_code(2);
     refused.mutable_error()->set_message("job 8: not yours");
     reply.add_items()->set_node("n1");
+    auto& tasks = *reply.add_items();
+    tasks.set_job_id(9);
+    tasks.mutable_tasks()->add_first(1);
+    tasks.mutable_tasks()->add_last(4);
     return reply;
 }
 

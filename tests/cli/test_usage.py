@@ -40,8 +40,13 @@ class Usage(Commands):
         self.check(2, "--signal", "jcancel", "-s", "NOPE", "7")
         self.check(2, "which jobs?", "jhold")
         self.check(2, "which jobs?", "jrelease")
+        self.check(2, "which jobs?", "jrequeue")
+        self.check(2, "\"7_[4-1]\" is no job id", "jcancel", "7_[4-1]")
         self.check(2, "say why with --reason", "jnodes", "drain", "n1")
         self.check(2, "which nodes?", "jnodes", "resume")
+        self.check(2, "down: say why with --reason", "jnodes", "down", "n1")
+        self.check(2, "drain: takes no --confirmed", "jnodes", "drain", "n1", "--reason=x", "--confirmed")
+        self.check(2, "--confirmed is for down", "jnodes", "--confirmed")
         self.check(2, "n[1-", "jnodes", "n[1-")
         self.check(2, "--since", "jacct", "--since", "once")
         self.check(2, "--until is not after --since", "jacct", "--since", "2026-01-02", "--until", "2026-01-01")
@@ -60,7 +65,7 @@ class Usage(Commands):
             self.check(3, "no such user: no_such_user_here", *words, "no_such_user_here")
 
     def test_no_controller_is_4(self):
-        for words in (["jqueue"], ["jcancel", "7"], ["jhold", "7"], ["jrelease", "7"], ["jnodes"], ["jnodes", "resume", "n1"],
+        for words in (["jqueue"], ["jcancel", "7"], ["jhold", "7"], ["jrelease", "7"], ["jrequeue", "7_3"], ["jnodes"], ["jnodes", "down", "n1", "-r", "x"], ["jnodes", "resume", "n1"],
                       ["jacct"], ["jadmin", "ping"], ["jsub", "--wrap", "true"]):
             self.check(4, "no answer from the controller: cannot connect to", *words)
 

@@ -11,7 +11,7 @@ using namespace jarvis;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
-    constexpr std::uint32_t most = 4'194'303;
+    constexpr std::uint32_t most = max_array_task;
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     if (auto set = parse_index_set(text, most)) {
         JARVIS_REQUIRE(!set->empty() && set->last() <= most);
@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         JARVIS_REQUIRE(again && *again == *set);
     }
     if (auto spec = parse_array_spec(text)) {
-        JARVIS_REQUIRE(!spec->tasks.empty() && spec->tasks.size() <= 1'000'000);
+        JARVIS_REQUIRE(!spec->tasks.empty() && spec->tasks.size() <= max_array_size);
         auto again = parse_array_spec(format_array_spec(*spec));
         JARVIS_REQUIRE(again && *again == *spec);
         JARVIS_REQUIRE(array_step(spec->tasks) > 0);
@@ -33,6 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         auto again = parse_job_selection(format(*selection));
         JARVIS_REQUIRE(again && *again == *selection);
     }
-    (void)parse_job_id(text);
+    if (auto job = parse_job_id(text)) {
+        auto again = parse_job_id(fmt::format("{}", *job));
+        JARVIS_REQUIRE(again && *again == *job);
+    }
     return 0;
 }

@@ -7,13 +7,15 @@ using namespace jarvis::client;
 
 namespace {
 
-std::vector<std::uint64_t> ids(std::string_view text)
+std::vector<std::uint64_t> ids(std::string_view text) { return parse_id_list(text).value().jobs; }
+
+std::string tasks(std::string_view text)
 {
-    std::vector<std::uint64_t> values;
+    std::string found;
     const auto list = parse_id_list(text).value();
-    for (auto id : list)
-        values.push_back(id.value);
-    return values;
+    for (const auto& selection : list.tasks)
+        found += (found.empty() ? "" : " ") + format(selection);
+    return found;
 }
 
 } // namespace
@@ -26,6 +28,18 @@ BOOST_AUTO_TEST_CASE(lists_and_ranges)
     BOOST_TEST((ids("9-12,7,10") == std::vector<std::uint64_t>{7, 9, 10, 11, 12}));
     BOOST_TEST(ids("1-100000").size() == 100000u);
     BOOST_TEST((ids("9007199254740992") == std::vector<std::uint64_t>{std::uint64_t{1} << 53}));
+}
+
+BOOST_AUTO_TEST_CASE(tasks_of_arrays)
+{
+    BOOST_TEST(tasks("7_3") == "7_3");
+    BOOST_TEST(tasks("9_[1-4,9],7[3],9_5") == "7_3 9_[1-5,9]");
+    BOOST_TEST(tasks("7_3,7,8") == ""); // the whole array is more
+    BOOST_TEST((ids("7_3,9-10") == std::vector<std::uint64_t>{9, 10}));
+    const std::vector<std::string> words{"7_[1-2]", "7_[2-3],8_0"};
+    BOOST_TEST(format(parse_id_lists(words)->tasks.at(0)) == "7_[1-3]");
+    for (const char* text : {"7_", "7_x", "7_[1", "7_1-4", "7_[1],,8", "7_[]", "7_[4-1]", "_3", "7_3-9", "7_[1-4]_2"})
+        BOOST_TEST(!parse_id_list(text), text);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_list_is_refused)

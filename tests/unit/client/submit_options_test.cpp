@@ -87,6 +87,47 @@ BOOST_AUTO_TEST_CASE(values_of_every_kind)
     BOOST_TEST(!read({}).value().options.submitted.requeue);
 }
 
+BOOST_AUTO_TEST_CASE(nodes)
+{
+    const auto asked = request({"-N", "2-4", "--ntasks-per-node=3", "-w", "n[1-2],n2", "-x", "n9", "-C", "(ib)&big*2", "--contiguous"});
+    BOOST_TEST(asked.resources.nodes_min == 2u);
+    BOOST_TEST(asked.resources.nodes_max == 4u);
+    BOOST_TEST(asked.resources.tasks_per_node == 3u);
+    BOOST_TEST(asked.resources.tasks == 6u);
+    BOOST_TEST(asked.resources.contiguous);
+    BOOST_TEST((asked.node_list == Words{"n1", "n2"}));
+    BOOST_TEST((asked.exclude == Words{"n9"}));
+    BOOST_TEST(asked.constraint == "ib&big*2");
+    BOOST_TEST(request({"-N4"}).resources.nodes_max == 4u);
+    BOOST_TEST(request({"-N4"}).resources.tasks == 4u);
+    BOOST_TEST(request({"-N4", "-n", "1"}).resources.tasks == 1u);
+    BOOST_TEST(request({}, {"JSUB_NTASKS=9"}, "#JSUB -N 2\n").resources.tasks == 9u);
+    BOOST_TEST(request({}, {"JSUB_NODES=3", "JSUB_CONTIGUOUS=yes"}).resources.contiguous);
+    BOOST_TEST(!request({}, {"JSUB_CONTIGUOUS=no"}, "#JSUB --contiguous\n").resources.contiguous);
+    BOOST_TEST(request({"--ntasks-per-node=2"}).resources.tasks == 2u);
+    BOOST_TEST(problem({"-N", "4-2"}) == "--nodes: 4-2 nodes: the first number is the smaller one");
+    BOOST_TEST(problem({"-N", "2-"}) == "--nodes: expected a number from 1 to 131072, found \"\"");
+    BOOST_TEST(problem({"-N", "-w"}) == "--nodes: \"-w\" is an option; --nodes needs a number such as 4 or 2-4");
+    BOOST_TEST(problem({"-N", "100000", "--ntasks-per-node=100"}) ==
+               "100000 nodes with 100 tasks each are 10000000 tasks; at most 1048576 are possible");
+    BOOST_TEST(problem({"-w", "n[1-"}).starts_with("--nodelist: host list \"n[1-\", column "));
+    BOOST_TEST(problem({"-C", "a,b"}).starts_with("--constraint: constraint \"a,b\", column 2: features are joined by"));
+}
+
+BOOST_AUTO_TEST_CASE(arrays_dependencies_and_retries)
+{
+    const auto asked = request({"-a", "0-9:3%2", "--kill-on-invalid-dep", "--retry", "2,on=timeout"}, {"JSUB_DEPENDENCY=afterok:7?after:8_1+5"});
+    BOOST_TEST(format_array_spec(asked.array) == "0-9:3%2");
+    BOOST_TEST(format_dependencies(asked.dependencies) == "afterok:7?after:8_1+5m");
+    BOOST_TEST(asked.kill_on_invalid_dependency);
+    BOOST_TEST(format_retry(asked.retry) == "2,backoff=30s..10m,on=timeout");
+    BOOST_TEST(!request({}, {"JSUB_KILL_ON_INVALID_DEP=no"}, "#JSUB --kill-on-invalid-dep\n").kill_on_invalid_dependency);
+    BOOST_TEST(problem({"-a", "9-0"}) == "--array: index list \"9-0\", column 1: the range 9-0 runs backwards; write 0-9");
+    BOOST_TEST(problem({}, {}, "#JSUB -d aftrok:7\n").starts_with("run.sh:2: --dependency: dependency \"aftrok:7\", column 1: unknown"));
+    BOOST_TEST(problem({"--retry=on"}).starts_with("--retry: retry \"on\": expected first how often"));
+    BOOST_TEST(problem({"-d", "--hold"}) == "--dependency: \"--hold\" is an option; --dependency needs a list such as afterok:7");
+}
+
 BOOST_AUTO_TEST_CASE(wrong_values_say_where_they_stand)
 {
     BOOST_TEST(problem({"-n", "0"}) == "--ntasks: expected a number from 1 to 1048576, found \"0\"");

@@ -43,6 +43,8 @@ BOOST_AUTO_TEST_CASE(all_of_them)
     BOOST_TEST(again("after:7+10") == "after:7+10m"); // minutes, as everywhere
     BOOST_TEST(again("after:7+0") == "after:7");
     BOOST_TEST(again("afterok:5,afterok:5:5") == "afterok:5");
+    BOOST_TEST(again("afterok:7_3:8[4]") == "afterok:7_3:8_4");
+    BOOST_TEST((parsed("afterany:7_0").list.at(0).job == JobId{7, 0}));
     BOOST_TEST(again("afternotok:1,aftercorr:2,afterany:3") == "afternotok:1,aftercorr:2,afterany:3");
 }
 
@@ -76,6 +78,9 @@ BOOST_AUTO_TEST_CASE(what_is_refused)
     BOOST_TEST(refused("afterok:5+10m") ==
                "dependency \"afterok:5+10m\", column 10: only after takes a delay, as in after:5+10m");
     BOOST_TEST(refused("after:5+soon").starts_with("dependency \"after:5+soon\", column 9: \"soon\" is not a duration"));
+    BOOST_TEST(refused("aftercorr:7_3") == "dependency \"aftercorr:7_3\", column 11: aftercorr takes the id of a whole array: 7");
+    BOOST_TEST(refused("afterok:7_[1-2]") == "dependency \"afterok:7_[1-2]\", column 9: \"7_[1-2]\" is no job id: expected one job or "
+                                             "one task, as in 7 or 7_3");
     BOOST_TEST(refused("singleton:7") == "dependency \"singleton:7\", column 10: singleton takes no job id");
 }
 

@@ -57,6 +57,11 @@ BOOST_AUTO_TEST_CASE(what_is_refused)
 BOOST_AUTO_TEST_CASE(one_job)
 {
     BOOST_TEST((*parse_job_id("7") == JobId{7}));
+    BOOST_TEST((*parse_job_id("7_3") == JobId{7, 3}));
+    BOOST_TEST((*parse_job_id("7[3]") == JobId{7, 3}));
+    BOOST_TEST((*parse_job_id("7_[0]") == JobId{7, 0}));
+    BOOST_TEST((*parse_job_id("7_4194303") == JobId{7, max_array_task}));
+    BOOST_TEST(!parse_job_id("7_4194304"));
     BOOST_TEST(parse_job_id("7_[1-2]").error().message ==
                "\"7_[1-2]\" is no job id: expected one job or one task, as in 7 or 7_3");
     BOOST_TEST(!parse_job_id("seven"));

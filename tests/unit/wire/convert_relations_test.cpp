@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_SUITE(convert_relations)
 
 BOOST_AUTO_TEST_CASE(selections_come_back)
 {
-    for (const char* text : {"7", "7_3", "7_0", "7_[1-4,9]"}) {
+    for (const char* text : {"7", "7_3", "7_0", "7_[1-4,9]", "7_[0-98:2,200]"}) {
         const auto selection = parse_job_selection(text);
         BOOST_REQUIRE(selection);
         auto back = wire::from_message(wire::to_message(*selection));
@@ -56,6 +56,25 @@ BOOST_AUTO_TEST_CASE(index_sets_that_no_one_sends)
     auto set = wire::from_message(message);
     BOOST_REQUIRE(set);
     BOOST_TEST(format_index_set(*set) == "4-8");
+    message.add_step(1);
+    BOOST_TEST(refusal(message) == "task list: 2 ranges and 1 steps");
+    message.add_step(0);
+    BOOST_TEST(refusal(message) == "task list: 7-8:0 is no range of tasks; they go up to 4194303");
+    message.set_step(1, 3);
+    BOOST_TEST(format_index_set(wire::from_message(message).value()) == "4-7");
+    message.set_step(1, 2);
+    message.set_last(1, 4'000'000);
+    BOOST_TEST(refusal(message) == "task list: ranges with steps name more than 1000000 tasks");
+}
+
+BOOST_AUTO_TEST_CASE(large_sets_are_small_messages)
+{
+    for (auto text : {"0-999999", "0-999998:2", "0-9,20-40:5,99,100-200"}) {
+        const auto set = parse_index_set(text, max_array_task).value();
+        const auto message = wire::to_message(set);
+        BOOST_TEST(message.ByteSizeLong() < 40u, text);
+        BOOST_TEST((wire::from_message(message) == set), text);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(an_array_has_at_most_a_million_tasks)
