@@ -175,12 +175,13 @@ class Node(Host):
 
 
 class Network(Cluster):
-    """Settings as for Cluster; those of [jnoded] and [[node]] are for each node."""
+    """Settings as for Cluster; those of [jnoded] are for each node. features: what nodes have, by number: {1: ["gpu"]}."""
 
-    def __init__(self, nodes=8, namespaces=False, **more):
+    def __init__(self, nodes=8, namespaces=False, features=None, vouch=False, **more):
         if namespaces and why_no_namespaces():
             raise unittest.SkipTest(why_no_namespaces())
         self.count, self.namespaces, self.boots = nodes, namespaces, 0
+        self.features, self.vouch = features or {}, vouch
         super().__init__(**more)
 
     def make_folders(self):
@@ -217,18 +218,26 @@ class Network(Cluster):
     def job_folders(self):
         return [node.run_dir for node in self.nodes], [node.tmp_dir for node in self.nodes]
 
-    def declared(self, names):
-        return f'[[node]]\nnames = "{names}"\ncores = {self.node_cores}\n\n'
+    def declared(self, numbers, features=()):
+        text = f'[[node]]\nnames = "{self.node}n[{numbers}]"\ncores = {self.node_cores}\n'
+        if features:
+            text += "features = [" + ", ".join(f'"{feature}"' for feature in features) + "]\n"
+        return text + ("vouch = true\n" if self.vouch else "") + "\n"
+
+    def all_declared(self):
+        if not self.features:
+            return self.declared(f"1-{self.count}")
+        return "".join(self.declared(node.number, self.features.get(node.number, ())) for node in self.nodes)
 
     def write_files(self, sections):
         own = {}
         if self.namespaces:
             own = {"controller": f'{sections["controller"]}\nlisten = ["{self.jctld.ipv4}:{PORT}", "[{self.jctld.ipv6}]:{PORT}"]',
                    "tls": f'ca = "{self.pki_dir}/ca.crt"'}
-        every = self.declared(f"{self.node}n[1-{self.count}]") + f"{self.partitions_text()}\n{self.extra}\n"
+        every = self.all_declared() + f"{self.partitions_text()}\n{self.extra}\n"
         self.write(self.config_path, {name: body for name, body in sections.items() if name != "jnoded"} | own, every)
         for node in self.nodes:
-            self.write(node.config, node.settings(sections), self.declared(node.node))
+            self.write(node.config, node.settings(sections), self.declared(node.number))
 
     @staticmethod
     def write(path, sections, rest):
