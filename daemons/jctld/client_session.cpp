@@ -53,6 +53,7 @@ private:
                 daemon::log().warn("{}: a request that cannot be read; the connection is closed", channel_->description());
                 break;
             }
+            front_.parts().metrics.request(request.body_case()).add();
             const auto limit = front_.config().limits.requests_per_second;
             if (!rate_.take(std::chrono::steady_clock::now(), limit)) {
                 refuse_hasty(request.tag(), limit);
@@ -95,11 +96,20 @@ private:
         case wire::Request::kQueryNodes: co_await query_nodes(request); break;
         case wire::Request::kQueryHistory: co_await query_history(*caller, request); break;
         case wire::Request::kWaitJob: co_await wait_job(*caller, request); break;
-        case wire::Request::kAdmin: send(co_await answer_admin(front_, *caller, request)); break;
+        case wire::Request::kAdmin: co_await admin(*caller, request); break;
         case wire::Request::BODY_NOT_SET:
             reply_error(request.tag(), {Errc::invalid, "the controller does not know this request; it may be older than the command"});
             break;
         }
+    }
+
+    asio::awaitable<void> admin(const cluster::Caller& caller, const wire::Request& request)
+    {
+        const auto reply = co_await answer_admin(front_, caller, request);
+        if (reply.has_error())
+            reply_error(request.tag(), wire::from_message(reply.error()));
+        else
+            send(reply);
     }
 
     // A user whom the name service does not know may look, but is nobody in particular.
@@ -124,6 +134,7 @@ private:
 
     void reply_error(std::uint64_t tag, const Error& error)
     {
+        front_.parts().metrics.refused(error.code).add();
         wire::Reply reply;
         reply.set_tag(tag);
         *reply.mutable_error() = wire::to_message(error);

@@ -7,6 +7,7 @@
 #include "daemon/deadline.hpp"
 #include "daemon/folders.hpp"
 #include "daemon/log.hpp"
+#include "daemon/metrics_server.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/process.hpp"
 #include "daemon/signals.hpp"
@@ -82,6 +83,7 @@ Result<void> check_cluster_uuid(const cluster::State& state, const config::Confi
 
 class Controller {
     std::shared_ptr<const config::Config> config_;
+    ControllerMetrics metrics_;
     asio::io_context loop_{1};
     asio::thread_pool pool_{pool_threads};
     asio::thread_pool history_pool_{history_threads};
@@ -99,6 +101,7 @@ class Controller {
     std::unique_ptr<wire::UnixListener> listener_;
     std::shared_ptr<wire::TlsCredentials> credentials_; // none: no TLS
     std::unique_ptr<TlsFront> tls_;
+    std::unique_ptr<daemon::MetricsServer> metrics_server_;
     std::unique_ptr<daemon::TaskGroup> tasks_, reloads_;
     bool stopping_ = false;
 
@@ -164,7 +167,7 @@ void Controller::make_threads(cluster::State state, cluster::BootClock clock)
     auto post = [this](auto work) { asio::post(loop_, std::move(work)); };
     snapshots_ = std::make_unique<SnapshotFollower>(*store_, *history_, events_per_snapshot);
     replica_ = std::make_unique<Replica>(
-        state, Replica::Listeners{
+        state, metrics_, Replica::Listeners{
                    .publish =
                        [this, post](SequenceNumber sequence, std::vector<cluster::Effect> effects, std::vector<JobId> ended) {
                            if (effects.empty() && ended.empty())
@@ -180,7 +183,7 @@ void Controller::make_threads(cluster::State state, cluster::BootClock clock)
         post([this, token, error] { front_->reject(token, error); });
     };
     journal_ = std::make_unique<JournalThread>(
-        *store_, blobs_, *replica_, state.sequence,
+        *store_, blobs_, *replica_, metrics_, state.sequence,
         JournalThread::Listeners{
             .reject =
                 [reject](std::vector<cluster::Effect> effects, const Error& error) {
@@ -251,7 +254,7 @@ Result<void> Controller::start()
     const auto clock = ElapsedTime::resume(recovered->state, *boot_id);
     make_threads(recovered->state, clock);
     front_ = std::make_unique<Front>(loop_.get_executor(),
-                                     Front::Parts{*store_, blobs_, *replica_, *owner_, *snapshots_, *history_, *auth_, *policy_, accounts_, pool_, history_pool_,
+                                     Front::Parts{*store_, blobs_, *replica_, *owner_, *snapshots_, *history_, *auth_, *policy_, accounts_, metrics_, pool_, history_pool_,
                                                   [this] { request_stop(); }, credentials_},
                                      config_, std::move(*roles));
     history_->start();
@@ -265,6 +268,12 @@ Result<void> Controller::start()
     if (!listener)
         return std::unexpected(listener.error());
     listener_ = std::move(*listener);
+    metrics_server_ = std::make_unique<daemon::MetricsServer>(loop_.get_executor(), metrics_.registry());
+    if (auto opened = metrics_server_->open({.socket = config::controller_metrics_socket(*config_),
+                                             .socket_asked = !config_->controller.metrics_socket.empty(),
+                                             .listen = config_->controller.metrics_listen,
+                                             .default_port = config::default_controller_metrics_port}); !opened)
+        return opened;
     if (!credentials_)
         return {};
     auto tls = TlsFront::open(loop_.get_executor(), *config_, credentials_, [this](wire::ChannelPtr channel) { front_->accept(std::move(channel)); });
@@ -333,6 +342,7 @@ asio::awaitable<void> Controller::wind_down()
     if (tls_)
         co_await tls_->stop();
     co_await front_->stop();
+    co_await metrics_server_->stop();
     loop_.stop();
 }
 

@@ -14,6 +14,17 @@ namespace {
 
 constexpr auto hello_limit = std::chrono::seconds(30);
 
+// Counts a connection for as long as it is there.
+class OpenConnection {
+    daemon::Metric& open_;
+
+public:
+    explicit OpenConnection(daemon::Metric& open) : open_(open) { open_.add(); }
+    OpenConnection(const OpenConnection&) = delete;
+    OpenConnection& operator=(const OpenConnection&) = delete;
+    ~OpenConnection() { open_.add(-1); }
+};
+
 } // namespace
 
 Front::Front(asio::any_io_executor executor, Parts parts, std::shared_ptr<const config::Config> config, Roles roles)
@@ -42,6 +53,7 @@ wire::Hello Front::hello() const
 
 void Front::accept(wire::ChannelPtr channel)
 {
+    parts_.metrics.opened.add();
     tasks_.spawn(channel->description(), serve(channel));
 }
 
@@ -73,7 +85,9 @@ asio::awaitable<void> Front::serve(wire::ChannelPtr channel)
     if (auto skew = wire::clock_skew(theirs, daemon::wall_now(), channel->description()))
         daemon::log().warn("{}", *skew);
     channel->set_max_frame(static_cast<std::size_t>(config_->limits.message_size.bytes));
-    if (theirs.role() == wire::Hello::NODE)
+    const bool node = theirs.role() == wire::Hello::NODE;
+    const OpenConnection open(node ? parts_.metrics.node_connections : parts_.metrics.clients);
+    if (node)
         co_await nodes_->serve(channel, theirs.node_name());
     else
         co_await serve_client(*this, channel);

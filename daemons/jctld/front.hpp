@@ -8,6 +8,7 @@
 #include "core_settings.hpp"
 #include "daemon/accounts.hpp"
 #include "daemon/task_group.hpp"
+#include "metrics.hpp"
 #include "owner_thread.hpp"
 #include "plugin/auth.hpp"
 #include "plugin/policy.hpp"
@@ -72,6 +73,7 @@ public:
         plugin::Auth& auth;
         plugin::Policy& policy;
         daemon::AccountDirectory& accounts;
+        ControllerMetrics& metrics;
         asio::thread_pool& pool; // work that may block
         asio::thread_pool& history_pool; // questions to the history, which may take long and hold up nothing else
         std::function<void()> shutdown;

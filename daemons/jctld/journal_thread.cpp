@@ -35,8 +35,9 @@ void for_each_blob(const cluster::EventGroup& group, F f)
 
 } // namespace
 
-JournalThread::JournalThread(Store& store, BlobCache& blobs, Replica& replica, SequenceNumber last, Listeners listeners)
-    : store_(store), blobs_(blobs), replica_(replica), listeners_(std::move(listeners)), handed_(last)
+JournalThread::JournalThread(Store& store, BlobCache& blobs, Replica& replica, ControllerMetrics& metrics, SequenceNumber last,
+                             Listeners listeners)
+    : store_(store), blobs_(blobs), replica_(replica), metrics_(metrics), listeners_(std::move(listeners)), handed_(last)
 {
 }
 
@@ -158,7 +159,13 @@ plugin::Append JournalThread::append(const std::vector<Decided>& decided)
                           .blobs = named,
                           .use_reserve = item.use_reserve});
     }
-    return groups.empty() ? plugin::Append{} : store_.append(groups);
+    if (groups.empty())
+        return {};
+    const auto began = std::chrono::steady_clock::now();
+    auto stored = store_.append(groups);
+    metrics_.append_time.add(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began));
+    (stored ? metrics_.appends : metrics_.failed_appends).add();
+    return stored;
 }
 
 void JournalThread::hand_on(Decided decided)

@@ -40,6 +40,7 @@ private:
     Store& store_;
     BlobCache& blobs_;
     Replica& replica_;
+    ControllerMetrics& metrics_;
     Listeners listeners_;
     SequenceNumber handed_; // the last group that the replica was given
     Generation generation_ = 0;
@@ -62,7 +63,7 @@ private:
     cluster::State copy_of_replica();
 
 public:
-    JournalThread(Store& store, BlobCache& blobs, Replica& replica, SequenceNumber last, Listeners listeners);
+    JournalThread(Store& store, BlobCache& blobs, Replica& replica, ControllerMetrics& metrics, SequenceNumber last, Listeners listeners);
     ~JournalThread();
     void start();
     // Stores what is queued and ends.

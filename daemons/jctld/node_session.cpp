@@ -140,6 +140,7 @@ asio::awaitable<void> NodeSession::write(wire::ToNode message)
     message.set_epoch(front_.epoch().value);
     message.set_session(id);
     message.set_serial(++serial_);
+    front_.parts().metrics.to_nodes.add();
     if (auto sent = co_await channel->send_when_room(message.SerializeAsString()); !sent) {
         daemon::log().warn("node {}: {}", name, sent.error().message);
         channel->close();
@@ -241,6 +242,7 @@ asio::awaitable<void> NodeSessions::read_frames(NodeSession& session)
 
 Result<bool> NodeSessions::take_frame(NodeSession& session, const std::string& frame)
 {
+    front_.parts().metrics.from_nodes.add();
     wire::FromNode message;
     if (!message.ParseFromString(frame))
         return fail(Errc::corrupt, "a message that cannot be read");

@@ -18,8 +18,8 @@ bool changes_nodes(const cluster::Event& event)
 
 } // namespace
 
-Replica::Replica(cluster::State state, Listeners listeners)
-    : state_(std::move(state)), briefs_(make_briefs(state_)), listeners_(std::move(listeners))
+Replica::Replica(cluster::State state, ControllerMetrics& metrics, Listeners listeners)
+    : state_(std::move(state)), briefs_(make_briefs(state_)), counter_(metrics, state_), listeners_(std::move(listeners))
 {
 }
 
@@ -108,11 +108,14 @@ std::vector<JobId> Replica::take_events(const cluster::EventGroup& group)
     bool nodes_changed = false;
     for (const auto& event : group.events) {
         collector.before(state_, event, group.at);
+        counter_.before(state_, event);
         cluster::apply(state_, event, group.at);
         collector.after(state_, event);
+        counter_.after(state_, event);
         nodes_changed |= changes_nodes(event);
     }
     state_.sequence = group.sequence;
+    counter_.after_group(state_, group);
     briefs_stale_ |= nodes_changed;
     auto jobs = collector.take();
     if (!jobs.empty())

@@ -6,6 +6,7 @@
 #include "cluster/owner.hpp"
 #include "cluster/reasons.hpp"
 #include "ended_jobs.hpp"
+#include "event_counter.hpp"
 
 #include <condition_variable>
 #include <deque>
@@ -37,6 +38,7 @@ private:
     cluster::AdviceBoard board_;
     NodeBriefs briefs_;
     bool briefs_stale_ = false;      // a node has come since
+    EventCounter counter_;
     Listeners listeners_;
     std::mutex mutex_;
     std::condition_variable changed_;
@@ -51,7 +53,7 @@ private:
     std::vector<JobId> take_events(const cluster::EventGroup& group);
 
 public:
-    Replica(cluster::State state, Listeners listeners);
+    Replica(cluster::State state, ControllerMetrics& metrics, Listeners listeners);
     ~Replica();
     void start();
     // Takes what is queued and ends.

@@ -4,6 +4,7 @@
 #include "base/nearest.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/log.hpp"
+#include "daemon/metrics_server.hpp"
 #include "daemon/notify.hpp"
 #include "daemon/options.hpp"
 #include "daemon/signals.hpp"
@@ -147,7 +148,16 @@ int run(Setup setup)
     log().info("node {}: {} cores, {} NUMA nodes; run-time folder {}", setup.node_name, setup.topology.cores.size(),
                setup.topology.numa_nodes.size(), setup.folder.path());
     asio::io_context io(1);
+    const daemon::MetricsPlaces places{.socket = config::node_metrics_socket(setup.config),
+                                       .socket_asked = !setup.config.jnoded.metrics_socket.empty(),
+                                       .listen = setup.config.jnoded.metrics_listen,
+                                       .default_port = config::default_node_metrics_port};
     NodeDaemon node(io, std::move(setup));
+    daemon::MetricsServer metrics(io.get_executor(), node.metrics());
+    if (auto opened = metrics.open(places); !opened) {
+        log().error("{}", opened.error().message);
+        return failed;
+    }
     bool stopping = false;
     std::optional<daemon::Signals> signals;
     signals.emplace(
@@ -156,6 +166,7 @@ int run(Setup setup)
             if (std::exchange(stopping, true))
                 return;
             node.stop();
+            metrics.close();
             signals->close();
         },
         [&] { node.reload(); });

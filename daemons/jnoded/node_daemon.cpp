@@ -88,11 +88,13 @@ void NodeDaemon::feed(node::Input input)
         step(std::move(next));
     }
     stepping_ = false;
+    metrics_.count(core_);
     arm_wake();
 }
 
 void NodeDaemon::step(node::Input input)
 {
+    metrics_.note(input);
     auto outcome = node::step(core_, std::move(input), now());
     for (auto& effect : outcome.effects)
         std::visit([this](auto& e) { execute(e); }, effect);
@@ -119,6 +121,7 @@ void NodeDaemon::arm_wake()
 void NodeDaemon::execute(node::Launch& launch)
 {
     const auto key = launch.order.key;
+    metrics_.starts.add();
     const auto refuse = [&](const Error& error) {
         log().error({{"job", key.job}}, "cannot launch: {}", error.message);
         node::ExitFacts facts;
@@ -178,7 +181,11 @@ void NodeDaemon::execute(node::RemoveRecord& record)
     jobs_.erase(record.key);
 }
 
-void NodeDaemon::execute(node::Send& send) { controller_.send(message_from(send, registration_)); }
+void NodeDaemon::execute(node::Send& send)
+{
+    metrics_.to_controller.add();
+    controller_.send(message_from(send, registration_));
+}
 
 void NodeDaemon::execute(node::CloseConnection& close) { controller_.refuse(close.reason); }
 
@@ -199,6 +206,8 @@ ControllerEvents NodeDaemon::controller_events()
 {
     return {.greeted =
                 [this](node::Greeted greeted) {
+                    metrics_.connections.add();
+                    metrics_.connected.set(1);
                     if (greeted.cluster != tree_cluster_ && core_.jobs.empty())
                         serve_cluster(greeted.cluster);
                     // A node that can start nothing does not register.
@@ -209,6 +218,7 @@ ControllerEvents NodeDaemon::controller_events()
                 },
             .message =
                 [this](const wire::ToNode& message) {
+                    metrics_.from_controller.add();
                     auto input = input_from(message);
                     if (!input)
                         return log().error("controller: dropped a message that makes no sense: {}", input.error().message);
@@ -221,6 +231,7 @@ ControllerEvents NodeDaemon::controller_events()
                 },
             .disconnected =
                 [this] {
+                    metrics_.connected.set(0);
                     early_greeting_.reset();
                     feed(node::Disconnected{});
                 }};

@@ -11,6 +11,7 @@
 #include "messages.hpp"
 #include "node/launch_plan.hpp"
 #include "node/node_core.hpp"
+#include "node_metrics.hpp"
 #include "run_folder.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -53,6 +54,7 @@ class NodeDaemon {
         bool ended = false;           // the core was told
     };
 
+    NodeMetrics metrics_;
     asio::io_context& io_;
     asio::thread_pool pool_{1};
     Setup setup_;
@@ -121,6 +123,7 @@ class NodeDaemon {
 
 public:
     NodeDaemon(asio::io_context& io, Setup setup);
+    const daemon::Metrics& metrics() const { return metrics_.registry(); }
     void start();
     // The log is opened anew.
     void reload();

@@ -98,6 +98,8 @@ public:
     void run()
     {
         check_socket("controller.socket", config_.controller.socket);
+        check_socket("controller.metrics_socket", config_.controller.metrics_socket);
+        check_socket("jnoded.metrics_socket", config_.jnoded.metrics_socket);
         if (!config_.jnoded.run_dir.empty() &&
             config_.jnoded.run_dir.size() + std::string_view("/launcher.sock").size() > longest_socket_path)
             check_socket("jnoded.run_dir", config_.jnoded.run_dir + "/launcher.sock");

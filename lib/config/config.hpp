@@ -58,6 +58,8 @@ struct Controller {
     Duration keep_ended = std::chrono::hours{1};
     Duration heartbeat = std::chrono::seconds{10};
     Duration kill_grace = std::chrono::seconds{30};
+    std::string metrics_socket; // empty: see controller_metrics_socket(); "none": no socket
+    std::vector<std::string> metrics_listen; // "127.0.0.1:6821"; empty: no port
 };
 
 // Certificates of the controller and of the nodes, for connections between machines (jadmin pki).
@@ -128,6 +130,8 @@ struct NodeDaemon {
     std::string shepherd;        // empty: see shepherd_program()
     std::string runtime = "native";
     std::string boot_id_file = "/proc/sys/kernel/random/boot_id";
+    std::string metrics_socket; // empty: see node_metrics_socket(); "none": no socket
+    std::vector<std::string> metrics_listen; // "127.0.0.1:6821"; empty: no port
     // Of jobs: names as getrlimit(2) without RLIMIT_, in capitals. An ordinary user cannot raise a hard limit: there the
     // lower of this and the daemon's own holds.
     std::vector<ResourceLimit> limits{{"CORE", 0, 0}, {"NOFILE", 1024, 524288}};
@@ -192,6 +196,9 @@ std::string node_name(const Config& config);
 std::string run_directory(const Config& config);
 // The controller's port where an address names none.
 constexpr std::uint16_t default_port = 6820;
+// The same for metrics.
+constexpr std::uint16_t default_controller_metrics_port = 6821;
+constexpr std::uint16_t default_node_metrics_port = 6822;
 struct TlsFiles {
     std::string ca;
     std::string certificate;
@@ -199,6 +206,10 @@ struct TlsFiles {
 };
 // tls.certificate, else controller.crt or, for a node, nodes/NAME.crt beside tls.ca; tls.key, else .key in the place of .crt.
 TlsFiles tls_files(const Config& config, std::string_view node = {});
+// Where metrics are served; empty for "none". Else controller.metrics_socket or jctld-metrics.sock beside controller.socket
+// ("-metrics" before the end of its name), and jnoded.metrics_socket or metrics.sock in the run-time folder.
+std::string controller_metrics_socket(const Config& config);
+std::string node_metrics_socket(const Config& config);
 // plugins.directory, else ../lib*/jarvis/plugins beside the running program's folder, else the installed one.
 std::string plugin_directory(const Config& config);
 // jnoded.shepherd, else jshepherd beside the running program, else the installed one.

@@ -97,6 +97,23 @@ TlsFiles tls_files(const Config& config, std::string_view node)
     return files;
 }
 
+std::string controller_metrics_socket(const Config& config)
+{
+    const auto& given = config.controller.metrics_socket;
+    if (!given.empty())
+        return given == "none" ? "" : given;
+    const fs::path socket = config.controller.socket;
+    return (socket.parent_path() / (socket.stem().string() + "-metrics" + socket.extension().string())).string();
+}
+
+std::string node_metrics_socket(const Config& config)
+{
+    const auto& given = config.jnoded.metrics_socket;
+    if (!given.empty())
+        return given == "none" ? "" : given;
+    return run_directory(config) + "/metrics.sock";
+}
+
 std::string plugin_directory(const Config& config)
 {
     if (!config.plugins.directory.empty())

@@ -62,6 +62,13 @@ std::string absolute_path(const std::string& path)
 
 std::string absolute_path_or_empty(const std::string& path) { return path.empty() ? "" : absolute_path(path); }
 
+std::string socket_choice(const std::string& choice)
+{
+    if (choice.empty() || choice == "none" || choice.starts_with('/'))
+        return "";
+    return fmt::format("expected an absolute path, \"none\" or nothing, found \"{}\"", choice);
+}
+
 std::string cgroup_choice(const std::string& choice)
 {
     if (choice == "auto" || choice == "none" || choice.starts_with('/'))
@@ -135,16 +142,16 @@ std::string dialled_addresses(const std::vector<std::string>& addresses)
     return "";
 }
 
+template <std::uint16_t port>
 std::string listening_addresses(const std::vector<std::string>& addresses)
 {
     for (const auto& text : addresses) {
-        auto address = parse_host_port(text, default_port);
+        auto address = parse_host_port(text, port);
         if (!address)
             return address.error().message;
         in6_addr parsed{};
         if (::inet_pton(AF_INET, address->host.c_str(), &parsed) != 1 && ::inet_pton(AF_INET6, address->host.c_str(), &parsed) != 1)
-            return fmt::format("\"{}\" is no numeric address; \"0.0.0.0:{}\" and \"[::]:{}\" are all of this machine", text, default_port,
-                               default_port);
+            return fmt::format("\"{}\" is no numeric address; \"0.0.0.0:{}\" and \"[::]:{}\" are all of this machine", text, port, port);
     }
     return "";
 }
@@ -182,7 +189,7 @@ Fields<Config> make_config_fields()
         field("controller.listen", &C::controller, &Controller::listen, restart_jctld, "",
               "Where the controller takes connections of nodes over TLS, such as \"0.0.0.0:6820\" and \"[::]:6820\"; empty for its "
               "socket alone.",
-              listening_addresses),
+              listening_addresses<default_port>),
         field("controller.addresses", &C::controller, &Controller::addresses, restart_jnoded, "",
               "Where nodes reach the controller over TLS, such as \"head:6820\", tried in this order; empty for its socket.",
               dialled_addresses),
@@ -199,6 +206,12 @@ Fields<Config> make_config_fields()
               heartbeat_range),
         field("controller.kill_grace", &C::controller, &Controller::kill_grace, reload, "",
               "The time between SIGTERM and SIGKILL for a job that is ended."),
+        field("controller.metrics_socket", &C::controller, &Controller::metrics_socket, restart_jctld, "",
+              "The UNIX socket on which jctld serves its metrics; empty for one beside controller.socket, \"none\" for none.",
+              socket_choice),
+        field("controller.metrics_listen", &C::controller, &Controller::metrics_listen, restart_jctld, "",
+              "Addresses on which jctld serves its metrics to everybody who can reach them, such as \"127.0.0.1:6821\"; empty for none.",
+              listening_addresses<default_controller_metrics_port>),
 
         field("tls.ca", &C::tls, &Tls::ca, restart_daemons, "", "The certificate of the cluster's authority, as jadmin pki makes it.",
               absolute_path),
@@ -262,6 +275,12 @@ Fields<Config> make_config_fields()
               "The runtime plugin, which starts a job's processes.", plugin_name),
         field("jnoded.boot_id_file", &C::jnoded, &NodeDaemon::boot_id_file, restart_jnoded, "",
               "The file whose content changes with every boot. Another one serves tests.", absolute_path),
+        field("jnoded.metrics_socket", &C::jnoded, &NodeDaemon::metrics_socket, restart_jnoded, "",
+              "The UNIX socket on which jnoded serves its metrics; empty for metrics.sock in the run-time folder, \"none\" for none.",
+              socket_choice),
+        field("jnoded.metrics_listen", &C::jnoded, &NodeDaemon::metrics_listen, restart_jnoded, "",
+              "Addresses on which jnoded serves its metrics to everybody who can reach them, such as \"[::]:6822\"; empty for none.",
+              listening_addresses<default_node_metrics_port>),
     };
 }
 

@@ -92,6 +92,8 @@ class Garbage(SharedCluster):
 
     def test_oversized_message_is_refused_before_it_is_read(self):
         for path in self.sockets():
+            if path.name.endswith("metrics.sock"):
+                continue        # speaks HTTP: it waits for a line's end, and for no longer than its limit
             with connect(path) as channel:
                 channel.sendall(struct.pack(">I", 0xFFFFFFFF))
                 read_all(channel)           # returns: the peer has closed, though nothing of the 4 GiB was sent

@@ -32,6 +32,20 @@ BOOST_AUTO_TEST_CASE(the_node_is_named_after_the_machine)
     BOOST_TEST(node_name(config) == "n7");
 }
 
+BOOST_AUTO_TEST_CASE(sockets_for_metrics)
+{
+    Config config;
+    BOOST_TEST(controller_metrics_socket(config) == "/run/jarvis/jctld-metrics.sock");
+    config.controller.socket = "/x/c";
+    config.jnoded.run_dir = "/x/run";
+    BOOST_TEST(controller_metrics_socket(config) == "/x/c-metrics");
+    BOOST_TEST(node_metrics_socket(config) == "/x/run/metrics.sock");
+    config.controller.metrics_socket = config.jnoded.metrics_socket = "none";
+    BOOST_TEST(controller_metrics_socket(config) + node_metrics_socket(config) == "");
+    config.controller.metrics_socket = config.jnoded.metrics_socket = "/y";
+    BOOST_TEST(controller_metrics_socket(config) + node_metrics_socket(config) == "/y/y");
+}
+
 BOOST_AUTO_TEST_CASE(the_run_time_folder)
 {
     Config config;

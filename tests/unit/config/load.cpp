@@ -173,6 +173,8 @@ BOOST_AUTO_TEST_CASE(types)
     BOOST_TEST(has(refused("[limits]\nscript_size = \"4X\"\n"), "limits.script_size: \"4X\" is not a size"));
     BOOST_TEST(has(refused("[limits]\nscript_size = -4\n"), "it is negative"));
     BOOST_TEST(has(refused("[limits]\npending_jobs = -1\n"), "-1 is out of range"));
+    BOOST_TEST(has(refused("[controller]\nmetrics_listen = [\"head:9101\"]\n"), "is no numeric address"));
+    BOOST_TEST(has(refused("[jnoded]\nmetrics_socket = \"here\"\n"), "expected an absolute path, \"none\" or nothing"));
     BOOST_TEST(has(refused("[limits]\nrequests_per_second = 9\n"), "it goes from 10 to 1000000, and 0 is no limit"));
     BOOST_TEST(has(refused("[controller]\nkill_grace = \"-5s\"\n"), "it is negative"));
     BOOST_TEST(has(refused("[security]\nadmins = \"root\"\n"), "expected a list of strings such as"));
