@@ -3,6 +3,7 @@
 #include "base/nearest.hpp"
 #include "client/json.hpp"
 #include "client/query.hpp"
+#include "jadmin_events.hpp"
 #include "jadmin_pki.hpp"
 
 using namespace jarvis;
@@ -12,7 +13,10 @@ namespace {
 
 constexpr Option options[] = {
     {0, "for", "VERSION", "snapshot: refuse unless this older version can go on from it"},
-    {0, "json", "", "print JSON (schemas jarvis.admin/1, jarvis.pki/1)"},
+    {0, "json", "", "print JSON (schemas jarvis.admin/1, jarvis.events/1, jarvis.pki/1)"},
+    {0, "from", "N", "events: begin with this group of events"},
+    {0, "last", "N", "events: begin with so many of the newest groups (default: 20)"},
+    {'f', "follow", "", "events: go on with what happens from now on"},
     {0, "dir", "DIR", "pki: the folder with the certificates (default: /etc/jarvis/pki)"},
     {0, "name", "CLUSTER", "pki init: the cluster's name, as in the configuration (default: jarvis)"},
     {0, "uuid", "UUID", "pki init: the UUID of a cluster that exists already (default: a new one)"},
@@ -45,6 +49,7 @@ Result<wire::Admin::Action> find_action(std::span<const std::string> words)
             return one.action;
     }
     std::vector<std::string_view> known(spelled.begin(), spelled.end());
+    known.push_back("events");
     known.push_back("pki");
     if (words.empty())
         return fail(Errc::invalid, "what to do? One of: {}", fmt::join(known, ", "));
@@ -66,16 +71,25 @@ std::string safe_lines(std::string_view text)
 
 int run(const Program& program, const CommandLine& line)
 {
-    if (!line.words.empty() && line.words[0] == "pki")
+    if (line.has("for") && (line.words.empty() || line.words[0] != "snapshot"))
+        return usage_error(program, "--for is for jadmin snapshot");
+    if (!line.words.empty() && line.words[0] == "pki") {
+        for (const auto option : events_options)
+            if (line.has(option))
+                return usage_error(program, fmt::format("--{} is for jadmin events", option));
         return run_pki(program, line);
+    }
     for (const auto option : pki_options)
         if (line.has(option))
             return usage_error(program, fmt::format("--{} is for jadmin pki", option));
+    if (!line.words.empty() && line.words[0] == "events")
+        return run_events(program, line);
+    for (const auto option : events_options)
+        if (line.has(option))
+            return usage_error(program, fmt::format("--{} is for jadmin events", option));
     const auto action = find_action(line.words);
     if (!action)
         return usage_error(program, action.error().message);
-    if (line.has("for") && *action != wire::Admin::SNAPSHOT)
-        return usage_error(program, "--for is for jadmin snapshot");
     wire::Request request;
     request.mutable_admin()->set_action(*action);
     request.mutable_admin()->set_for_version(line.last("for").value_or(""));
@@ -96,13 +110,14 @@ int main(int argc, char** argv)
     const Program program{
         .name = "jadmin",
         .summary = "Administer the controller.",
-        .usage = {"ping", "reconfigure", "config diff", "snapshot", "shutdown", "pki init|node|renew|show [NAME]..."},
+        .usage = {"ping", "reconfigure", "config diff", "snapshot", "shutdown", "events [--from N] [--follow]", "pki init|node|renew|show [NAME]..."},
         .options = options,
         .notes = "ping         say whether the controller answers, and its state\n"
                  "reconfigure  read the configuration again and use it, whole or not at all\n"
                  "config diff  what reconfigure would change, and what needs a restart\n"
                  "snapshot     write a snapshot of the state now; with --for, for the way back to an older version\n"
                  "shutdown     stop the controller in order; jobs run on\n"
+                 "events       what happened, each event with the command that led to it\n"
                  "pki          make, renew and show the cluster's certificates; this asks no controller",
     };
     return run_program(program, argc, argv, run);

@@ -5,6 +5,7 @@
 #include "cluster/authorize.hpp"
 #include "daemon/log.hpp"
 #include "daemon/rate_limit.hpp"
+#include "follow_events.hpp"
 #include "history_query.hpp"
 #include "submit_path.hpp"
 #include "wire/convert.hpp"
@@ -97,6 +98,7 @@ private:
         case wire::Request::kQueryHistory: co_await query_history(*caller, request); break;
         case wire::Request::kWaitJob: co_await wait_job(*caller, request); break;
         case wire::Request::kAdmin: co_await admin(*caller, request); break;
+        case wire::Request::kReadEvents: co_await read_events(std::move(*caller), std::move(request)); break;
         case wire::Request::BODY_NOT_SET:
             reply_error(request.tag(), {Errc::invalid, "the controller does not know this request; it may be older than the command"});
             break;
@@ -110,6 +112,14 @@ private:
             reply_error(request.tag(), wire::from_message(reply.error()));
         else
             send(reply);
+    }
+
+    asio::awaitable<void> read_events(cluster::Caller caller, wire::Request request)
+    {
+        const auto tag = request.tag();
+        const auto told = co_await follow_events(front_, channel_, std::move(caller), std::move(request));
+        if (!told)
+            reply_error(tag, told.error());
     }
 
     // A user whom the name service does not know may look, but is nobody in particular.

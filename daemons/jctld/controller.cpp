@@ -92,6 +92,7 @@ class Controller {
     std::unique_ptr<plugin::Policy> policy_;
     BlobCache blobs_{blob_cache_bytes};
     daemon::AccountDirectory accounts_;
+    std::unique_ptr<EventFeed> feed_;
     std::unique_ptr<HistoryFollower> history_;
     std::unique_ptr<SnapshotFollower> snapshots_;
     std::unique_ptr<Replica> replica_;
@@ -165,6 +166,7 @@ Result<Recovered> Controller::recover()
 void Controller::make_threads(cluster::State state, cluster::BootClock clock)
 {
     auto post = [this](auto work) { asio::post(loop_, std::move(work)); };
+    feed_ = std::make_unique<EventFeed>(loop_.get_executor(), state.sequence);
     snapshots_ = std::make_unique<SnapshotFollower>(*store_, *history_, events_per_snapshot);
     replica_ = std::make_unique<Replica>(
         state, metrics_, Replica::Listeners{
@@ -177,6 +179,7 @@ void Controller::make_threads(cluster::State state, cluster::BootClock clock)
                            });
                        },
                    .history = [this](EndedJobs ended) { history_->push(std::move(ended)); },
+                   .feed = [this](FeedItem item) { feed_->push(std::move(item)); },
                    .snapshot_due = [this](std::size_t events) { return snapshots_->due(events); },
                    .snapshot = [this](cluster::State copy) { snapshots_->push(std::move(copy)); }});
     const auto reject = [this, post](cluster::Token token, const Error& error) {
@@ -254,7 +257,7 @@ Result<void> Controller::start()
     const auto clock = ElapsedTime::resume(recovered->state, *boot_id);
     make_threads(recovered->state, clock);
     front_ = std::make_unique<Front>(loop_.get_executor(),
-                                     Front::Parts{*store_, blobs_, *replica_, *owner_, *snapshots_, *history_, *auth_, *policy_, accounts_, metrics_, pool_, history_pool_,
+                                     Front::Parts{*store_, blobs_, *replica_, *owner_, *snapshots_, *history_, *auth_, *policy_, accounts_, metrics_, *feed_, pool_, history_pool_,
                                                   [this] { request_stop(); }, credentials_},
                                      config_, std::move(*roles));
     history_->start();

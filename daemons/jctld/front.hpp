@@ -74,6 +74,7 @@ public:
         plugin::Policy& policy;
         daemon::AccountDirectory& accounts;
         ControllerMetrics& metrics;
+        EventFeed& feed;
         asio::thread_pool& pool; // work that may block
         asio::thread_pool& history_pool; // questions to the history, which may take long and hold up nothing else
         std::function<void()> shutdown;

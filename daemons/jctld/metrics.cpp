@@ -40,12 +40,13 @@ std::string_view request_name(wire::Request::BodyCase kind)
     case wire::Request::kQueryHistory: return "query_history";
     case wire::Request::kWaitJob: return "wait_job";
     case wire::Request::kAdmin: return "admin";
+    case wire::Request::kReadEvents: return "read_events";
     default: return "other";
     }
 }
 
-constexpr std::array<std::string_view, 9> request_names{"submit",        "change_jobs", "change_nodes", "query_jobs",  "query_nodes",
-                                                         "query_history", "wait_job",    "admin",        "other"};
+constexpr std::array<std::string_view, 10> request_names{"submit",        "change_jobs", "change_nodes", "query_jobs",  "query_nodes",
+                                                         "query_history", "wait_job",    "admin",        "read_events", "other"};
 // By Errc.
 constexpr std::array<std::string_view, 5> error_names{"invalid", "not_found", "denied", "unavailable", "corrupt"};
 constexpr std::array<std::string_view, 7> node_states{"idle", "mixed", "allocated", "draining", "drained", "unreachable", "down"};

@@ -141,8 +141,10 @@ void Replica::take(Durable durable)
 {
     auto& group = durable.batch.group;
     std::vector<JobId> ended;
-    if (!group.events.empty())
+    if (!group.events.empty()) {
         ended = take_events(group);
+        listeners_.feed({std::move(group), state_.wall_offset});
+    }
     for (auto& advice : durable.batch.advice)
         board_[advice.partition] = std::move(advice);
     listeners_.publish(state_.sequence, std::move(durable.batch.effects), std::move(ended));

@@ -7,6 +7,7 @@
 #include "cluster/reasons.hpp"
 #include "ended_jobs.hpp"
 #include "event_counter.hpp"
+#include "event_feed.hpp"
 
 #include <condition_variable>
 #include <deque>
@@ -27,6 +28,7 @@ public:
         // The front: replies and effects of one batch, and the jobs that ended. Sequence is of the last durable group.
         std::function<void(SequenceNumber, std::vector<cluster::Effect>, std::vector<JobId> ended)> publish;
         std::function<void(EndedJobs)> history;
+        std::function<void(FeedItem)> feed;
         // Asked after every group; true: a snapshot is wanted, and gets a copy of the state.
         std::function<bool(std::size_t events)> snapshot_due;
         std::function<void(cluster::State)> snapshot;

@@ -135,8 +135,9 @@ struct jarvis_storage {
      */
     int32_t (*append)(void *state, const struct jarvis_group *groups, uint32_t group_count, uint32_t group_size,
                       uint32_t blob_size, uint32_t *outcome, char *error, uint32_t error_size);
-    /* Reads the groups from that sequence number on. JARVIS_NOT_FOUND when it was trimmed; JARVIS_CORRUPT for a gap or
-     * a bad checksum. May overlap append. */
+    /* Reads the groups from that sequence number on. JARVIS_NOT_FOUND when it was trimmed, with a message that names the
+     * first that is there; JARVIS_CORRUPT for a gap or a bad checksum. Unlike the others of the journal also on any thread
+     * that may block, several at once and beside append and trim. */
     int32_t (*read)(void *state, uint64_t from, jarvis_each_group each, void *context, char *error,
                     uint32_t error_size);
     /* The sequence number of the last group that was ever stored, trimmed or not; 0: none. */

@@ -253,6 +253,29 @@ std::string jobs_json(const Jobs& jobs, WallTime now)
     return document(object);
 }
 
+std::string events_json(const wire::EventGroupView& group)
+{
+    std::string lines;
+    for (int i = 0; i < group.events_size(); ++i) {
+        const auto& event = group.events(i);
+        const auto or_null = [](const std::string& bytes) { return if_there(!bytes.empty(), [&] { return text(bytes); }); };
+        json::object data;
+        for (const auto& field : event.fields())
+            data[escape_invalid_utf8(field.name())] =
+                field.value_case() == wire::EventField::kNumber ? json::value(field.number()) : json::value(text(field.text()));
+        lines += document({{"schema", "jarvis.events/1"},
+                           {"sequence", id(group.sequence())},
+                           {"index", i},
+                           {"time", time(group.wall_us())},
+                           {"event", text(event.name())},
+                           {"job", or_null(event.job())},
+                           {"node", or_null(event.node())},
+                           {"cause", json::object{{"command", or_null(event.command())}, {"by", or_null(event.by())}, {"from", or_null(event.from())}}},
+                           {"data", std::move(data)}});
+    }
+    return lines;
+}
+
 std::string submit_json(const wire::SubmitReply& reply, std::string_view request_id)
 {
     json::object object{{"schema", "jarvis.submit/1"}};

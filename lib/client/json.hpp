@@ -17,6 +17,8 @@ std::string submit_json(const wire::SubmitReply& reply, std::string_view request
 std::string end_json(const wire::JobDetail& job, WallTime now);                   // jarvis.end/1
 std::string change_json(const wire::ChangeReply& reply);                          // jarvis.change/1
 std::string nodes_json(const wire::NodeList& nodes, std::uint64_t sequence);      // jarvis.nodes/1
+// One line for each event of a group.                                                jarvis.events/1
+std::string events_json(const wire::EventGroupView& group);
 std::string admin_json(std::string_view action, const wire::AdminReply& reply);   // jarvis.admin/1
 
 } // namespace jarvis::client

@@ -37,6 +37,14 @@ inline Result<void> may_change_nodes(const Caller& caller)
     return fail(Errc::denied, "{} is no operator; changing nodes takes the role operator or admin (see [security])", caller.user);
 }
 
+// Whose jobs do what, as it happens.
+inline Result<void> may_read_events(const Caller& caller)
+{
+    if (is_operator(caller))
+        return {};
+    return fail(Errc::denied, "{} is no operator; reading the events takes the role operator or admin (see [security])", caller.user);
+}
+
 inline Result<void> may_administrate(const Caller& caller)
 {
     if (caller.role == Role::admin)

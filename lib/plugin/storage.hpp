@@ -142,7 +142,7 @@ public:
     // All others want it to be open.
     StorageStatus status() const; // any thread, does not block
 
-    // The journal's thread.
+    // The journal's thread; read() also any other that may block.
     Append append(std::span<const Group> groups);
     Append append(const Group& group) { return append(std::span(&group, 1)); }
     Result<void> read(SequenceNumber from, const EachGroup& each);
