@@ -1,5 +1,6 @@
 #include "cluster/apply.hpp"
 
+#include "cluster/apply_nodes.hpp"
 #include "cluster/derived.hpp"
 
 #include <cassert>
@@ -23,8 +24,7 @@ struct Applier {
     {
         state.epoch = event.epoch;
         state.clock = event.clock;
-        for (auto& node : state.nodes)
-            node.connected = false;
+        lose_all_nodes(state, at);
     }
 
     void operator()(const WallClockSet& event) { state.wall_offset = event.offset; }
@@ -33,20 +33,7 @@ struct Applier {
     {
         state.settings = event.settings;
         state.next_job = std::max(state.next_job, JobId{event.settings.first_job_id});
-        for (auto& node : state.nodes)
-            node.declared = false;
-        for (const auto& name : event.settings.nodes) {
-            if (auto found = state.index.nodes.find(name); found != state.index.nodes.end()) {
-                state.nodes[found->second.value].declared = true;
-                continue;
-            }
-            const NodeId id{static_cast<std::uint32_t>(state.nodes.size())};
-            Node node;
-            node.id = id;
-            node.name = name;
-            state.nodes.push_back(std::move(node));
-            state.index.nodes.emplace(name, id);
-        }
+        declare_nodes(state);
         index_partitions(state);
         rebuild_queues(state);
     }
@@ -96,6 +83,8 @@ struct Applier {
                    job.state = JobState::running;
                    job.incarnation = event.incarnation;
                    job.run = Run{.placement = event.placement, .started = at, .started_wall = state.wall(at)};
+                   if (event.placement.nodes.size() > 1)
+                       job.run->members.assign(event.placement.nodes.size(), MemberState::starting);
                }));
     }
 
@@ -140,19 +129,13 @@ struct Applier {
         state.jobs.erase(event.job);
     }
 
-    void operator()(const NodeRegistered& event)
+    // Of nodes, and of runs over several of them.
+    template <class EventType>
+    void operator()(const EventType& event)
+        requires requires { apply_event(state, at, event); }
     {
-        auto& node = state.nodes[event.node.value];
-        node.registration = event.registration;
-        node.connected = true;
-        recount_node(state, node);
+        apply_event(state, at, event);
     }
-
-    void operator()(const NodeLost& event) { state.nodes[event.node.value].connected = false; }
-
-    void operator()(const NodeDrained& event) { state.nodes[event.node.value].drain = event.drain; }
-
-    void operator()(const NodeResumed& event) { state.nodes[event.node.value].drain.reset(); }
 };
 
 } // namespace

@@ -23,6 +23,7 @@ std::string_view command_name(const Command& command)
         std::string_view operator()(const NodeReported&) const { return "node report"; }
         std::string_view operator()(const NodeDisconnected&) const { return "disconnection"; }
         std::string_view operator()(const ContinuePass&) const { return "scheduling"; }
+        std::string_view operator()(const DownNodes&) const { return "down"; }
     };
     return std::visit(Name{}, command);
 }

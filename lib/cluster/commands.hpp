@@ -88,12 +88,14 @@ struct ResumeNodes {
     Caller caller;
     std::vector<std::string> nodes;
 };
-
-struct JobRef {
-    JobId job;
-    Incarnation incarnation;
-    friend auto operator<=>(const JobRef&, const JobRef&) = default;
+struct DownNodes {
+    Token token = 0;
+    Caller caller;
+    std::vector<std::string> nodes;
+    std::string reason;
+    bool confirmed = false; // the caller knows that nothing runs there any more
 };
+
 struct EndedOnNode {
     JobRef job;
     JobEnd end;
@@ -102,6 +104,7 @@ struct EndedOnNode {
 struct NodeReport {
     std::vector<JobRef> running;
     std::vector<EndedOnNode> ended;
+    std::vector<JobRef> prepared{}; // members among `running` that are ready; in a partial report, by themselves
 };
 // Sessions are numbered by the shell; a later one of the same node replaces the earlier.
 using SessionId = std::uint64_t;
@@ -110,6 +113,7 @@ struct RegisterNode {
     std::string name;
     Registration registration;
     NodeReport report;
+    bool certified = false; // the name is its certificate's: it may join a node class
 };
 struct NodeReported {
     NodeId node;
@@ -127,6 +131,6 @@ struct ContinuePass {
 
 using Command = std::variant<CreateCluster, StartController, WallClock, Configure, TimePassed, SubmitJob, CancelJobs, SignalJobs,
                              HoldJobs, ReleaseJobs, DrainNodes, ResumeNodes, RegisterNode, NodeReported, NodeDisconnected,
-                             ContinuePass>;
+                             ContinuePass, DownNodes>;
 
 } // namespace jarvis::cluster

@@ -65,6 +65,7 @@ Outcome decide(const State& state, const TimePassed&, Instant now)
     for (auto it = state.index.ended.begin();
          it != state.index.ended.end() && it->first + state.keep_known() <= now && outcome.events.size() < batch_of_time; ++it)
         outcome.events.push_back(JobForgotten{it->second});
+    decide_silence(state, now, outcome);
     return outcome;
 }
 
@@ -77,6 +78,8 @@ std::optional<Instant> next_wake(const State& state)
         const auto forget = state.index.ended.begin()->first + state.keep_known();
         wake = wake ? std::min(*wake, forget) : forget;
     }
+    if (const auto silence = next_silence(state))
+        wake = wake ? std::min(*wake, *silence) : *silence;
     return wake;
 }
 

@@ -26,6 +26,11 @@ Outcome decide(const State& state, const RegisterNode& command, Instant now);
 Outcome decide(const State& state, const NodeReported& command, Instant now);
 Outcome decide(const State& state, const NodeDisconnected& command, Instant now);
 Outcome decide(const State& state, const ContinuePass& command, Instant now);
+Outcome decide(const State& state, const DownNodes& command, Instant now);
+
+// Nodes that have been silent for too long (decide_silence.cpp); a part of TimePassed.
+void decide_silence(const State& state, Instant now, Outcome& outcome);
+std::optional<Instant> next_silence(const State& state);
 
 // When the clock itself will next change something (a begin time, a job to be forgotten); empty when it will not.
 std::optional<Instant> next_wake(const State& state);

@@ -1,6 +1,7 @@
 // What people ask about jobs: submit, cancel, signal, hold, release.
 #include "cluster/authorize.hpp"
 #include "cluster/decide.hpp"
+#include "cluster/run_ends.hpp"
 #include "cluster/submit.hpp"
 
 #include <algorithm>
@@ -52,8 +53,11 @@ Result<void> cancel(const Job& job, const Caller& caller, Outcome& outcome)
     }
     if (!job.stop)
         outcome.events.push_back(JobStopRequested{job.id, {caller.user, cause}});
-    for (const auto& part : job.run->placement.nodes)
-        outcome.effects.push_back(StopOnNode{part.node, {job.id, job.incarnation}, StopWhy::cancelled, cause});
+    // The script's end ends its members; before the script has started they are all told.
+    const auto& run = *job.run;
+    const auto told = run.ending ? 0 : script_may_run(run) ? 1 : run.placement.nodes.size();
+    for (std::size_t member = 0; member < told; ++member)
+        outcome.effects.push_back(stop_order(job, run, member, cause));
     return {};
 }
 

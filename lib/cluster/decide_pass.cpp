@@ -21,17 +21,19 @@ Outcome decide(const State& state, const ContinuePass& command, Instant)
     auto placement = partition.up ? find_place(state, partition, *job->request) : std::nullopt;
     if (!placement) {
         // Taken while the nodes were not yet known, or they have shrunk since: it must not keep others from starting.
-        if (auto never = never_runs(state, partition, *job->request); !never.empty()) {
-            outcome.events.push_back(JobHeld{job->id, {fmt::format("the scheduler: no node of partition {} can ever run it: it asks for {}",
-                                                                   partition.name, never), false}});
+        if (auto never = never_runs(state, partition, *job->request, "it"); !never.empty()) {
+            outcome.events.push_back(JobHeld{job->id, {"the scheduler: " + never, false}});
             return outcome;
         }
         outcome.advice = why_not(state, command.partition, *job);
         return outcome;
     }
-    Placement whole{{std::move(*placement)}};
-    outcome.effects.push_back(StartOnNode{whole.nodes.front().node, {job->id, job->incarnation}, job->request, whole});
-    outcome.events.push_back(JobStarted{job->id, job->incarnation, std::move(whole)});
+    // Of several nodes the first starts last, when the others are prepared.
+    const auto orders = placement->nodes.size();
+    for (std::size_t i = orders == 1 ? 0 : 1; i < orders; ++i)
+        outcome.effects.push_back(
+            StartOnNode{placement->nodes[i].node, {job->id, job->incarnation}, job->request, *placement, i > 0});
+    outcome.events.push_back(JobStarted{job->id, job->incarnation, std::move(*placement)});
     return outcome;
 }
 

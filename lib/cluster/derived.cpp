@@ -2,6 +2,8 @@
 
 #include "cluster/apply.hpp"
 
+#include <algorithm>
+
 namespace jarvis::cluster {
 
 namespace {
@@ -10,6 +12,38 @@ sched::JobQueue* queue_of(State& state, const Job& job)
 {
     auto found = state.index.partitions.find(job.request->partition);
     return found == state.index.partitions.end() ? nullptr : &state.index.queues[found->second];
+}
+
+bool in_classes(const Node& node, const std::vector<std::string>& classes)
+{
+    return node.declared && !node.node_class.empty() && std::ranges::find(classes, node.node_class) != classes.end();
+}
+
+// What the configuration says of each node: the declared ones in its order, then those that joined, in theirs.
+void index_nodes(State& state)
+{
+    std::uint32_t position = 0;
+    std::map<std::string_view, std::uint32_t> positions;
+    for (const auto& name : state.settings.nodes)
+        positions.emplace(name, position++);
+    for (auto& node : state.nodes) {
+        node.partitions.clear();
+        node.features.clear();
+        node.vouches = false;
+        const auto place = positions.find(node.name);
+        node.position = place == positions.end() ? position++ : place->second;
+        const NodeTraits* traits = nullptr;
+        if (const auto own = state.settings.traits.find(node.name); place != positions.end() && own != state.settings.traits.end())
+            traits = &own->second;
+        else if (place == positions.end())
+            for (const auto& node_class : state.settings.node_classes)
+                if (node_class.name == node.node_class && node.declared)
+                    traits = &node_class.traits;
+        if (traits) {
+            node.features = traits->features;
+            node.vouches = traits->vouch;
+        }
+    }
 }
 
 } // namespace
@@ -62,15 +96,36 @@ void recount_node(State& state, Node& node)
 
 void index_partitions(State& state)
 {
+    index_nodes(state);
     state.index.partitions.clear();
-    for (auto& node : state.nodes)
-        node.partitions.clear();
+    state.index.members.assign(state.settings.partitions.size(), {});
     for (std::uint32_t i = 0; i < state.settings.partitions.size(); ++i) {
-        state.index.partitions.emplace(state.settings.partitions[i].name, i);
-        for (const auto& name : state.settings.partitions[i].nodes)
+        const auto& partition = state.settings.partitions[i];
+        state.index.partitions.emplace(partition.name, i);
+        const auto join = [&](Node& node) {
+            node.partitions.push_back(i);
+            state.index.members[i].push_back(node.id);
+        };
+        for (const auto& name : partition.nodes)
             if (auto found = state.index.nodes.find(name); found != state.index.nodes.end())
-                state.nodes[found->second.value].partitions.push_back(i);
+                join(state.nodes[found->second.value]);
+        if (!partition.node_classes.empty())
+            for (auto& node : state.nodes)
+                if (in_classes(node, partition.node_classes))
+                    join(node);
     }
+}
+
+void enter_silent(State& state, const Node& node)
+{
+    if (node.is_silent())
+        state.index.silent.insert({node.since, node.id});
+}
+
+void leave_silent(State& state, const Node& node)
+{
+    if (node.is_silent())
+        state.index.silent.erase({node.since, node.id});
 }
 
 void rebuild_queues(State& state)
@@ -87,6 +142,7 @@ void rebuild_derived(State& state)
     for (auto& node : state.nodes) {
         state.index.nodes.emplace(node.name, node.id);
         node.jobs.clear();
+        enter_silent(state, node);
     }
     index_partitions(state);
     rebuild_queues(state);

@@ -30,6 +30,11 @@ void occupy(State& state, const Job& job);
 void vacate(State& state, const Job& job);
 void recount_node(State& state, Node& node);
 
+// Partitions and nodes as the settings have them.
 void index_partitions(State& state);
+
+// Into and out of the index of silent nodes, as the node is now.
+void enter_silent(State& state, const Node& node);
+void leave_silent(State& state, const Node& node);
 
 } // namespace jarvis::cluster

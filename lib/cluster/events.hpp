@@ -85,9 +85,52 @@ struct NodeResumed {
     NodeId node;
 };
 
+// A member of a run over several nodes is ready.
+struct NodePrepared {
+    JobId job;
+    Incarnation incarnation;
+    NodeId node;
+};
+// One node is through, and with it how this run over several nodes ends; the others are being cleaned up.
+struct RunEnding {
+    JobId job;
+    Incarnation incarnation;
+    NodeId node;
+    Ending ending; // with this node's usage
+};
+// A further node is through. (The last one ends the job.)
+struct NodeFinished {
+    JobId job;
+    Incarnation incarnation;
+    NodeId node;
+    Usage usage;
+};
+// The node is taken to be gone: what it had is condemned, and ends or is requeued by events of their own.
+struct NodeDowned {
+    NodeId node;
+    Down down;
+};
+// A complete report shows that nothing condemned runs there any more.
+struct NodeCleared {
+    NodeId node;
+};
+struct NodeViolation {
+    NodeId node;
+    JobRef job;
+    std::string text;
+    bool runs = false; // it runs and must not: condemned
+};
+// A node that was not declared by name is accepted by its certificate.
+struct NodeJoined {
+    NodeId node; // the next one
+    std::string name;
+    std::string node_class;
+};
+
 using Event = std::variant<ClusterCreated, ControllerStarted, WallClockSet, Configured, JobSubmitted, JobHeld, JobReleased,
                            BeginReached, JobStarted, JobStopRequested, JobEnded, JobRequeued, JobForgotten, NodeRegistered,
-                           NodeLost, NodeDrained, NodeResumed>;
+                           NodeLost, NodeDrained, NodeResumed, NodePrepared, RunEnding, NodeFinished, NodeDowned, NodeCleared, NodeViolation,
+                           NodeJoined>;
 
 // Which command led to events, who gave it and from where: for whoever reads the feed of events. Nothing is decided by it.
 struct Cause {

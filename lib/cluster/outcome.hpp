@@ -38,8 +38,9 @@ struct StartOnNode {
     JobRef job;
     std::shared_ptr<const JobRequest> request;
     Placement placement;
+    bool member = false; // prepares itself, and runs no script
 };
-enum class StopWhy : std::uint8_t { cancelled = 0, unknown = 1 };
+enum class StopWhy : std::uint8_t { cancelled = 0, unknown = 1, finished = 2 };
 struct StopOnNode {
     NodeId node;
     JobRef job;

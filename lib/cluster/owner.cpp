@@ -98,6 +98,13 @@ void Owner::note(const Event& event)
         void operator()(const NodeResumed& e) { owner.examine_node(e.node); }
         void operator()(const NodeLost& e) { owner.examine_node(e.node); }    // for the reason that is shown
         void operator()(const NodeDrained& e) { owner.examine_node(e.node); } // for the reason that is shown
+        void operator()(const NodeJoined& e) { owner.examine_node(e.node); }
+        void operator()(const NodeDowned& e) { owner.examine_node(e.node); } // for the reason that is shown
+        void operator()(const NodeViolation& e) { owner.examine_node(e.node); } // likewise
+        void operator()(const NodeCleared& e) { owner.examine_node(e.node); }
+        void operator()(const NodePrepared&) {}
+        void operator()(const RunEnding&) {}
+        void operator()(const NodeFinished&) {}
         void operator()(const ControllerStarted&) { owner.examine_all(); }
         void operator()(const ClusterCreated&) {}
         void operator()(const WallClockSet&) {}

@@ -1,7 +1,7 @@
 #include "cluster/reasons.hpp"
 
 #include "base/units.hpp"
-#include "cluster/submit.hpp"
+#include "cluster/node_choice.hpp"
 
 namespace jarvis::cluster {
 
@@ -9,34 +9,66 @@ namespace {
 
 struct Rejections {
     std::uint32_t away = 0;      // never registered, or not connected
+    std::uint32_t down = 0;
     std::uint32_t drained = 0;
+    std::uint32_t unwanted = 0;  // the request excludes them
+    std::uint32_t features = 0;
     std::uint32_t confinement = 0;
     std::uint32_t small = 0;     // could not hold the job even when empty
     std::uint32_t busy = 0;
     const Node* freest = nullptr; // of the busy ones
+    std::uint32_t partly = 0;     // of the busy ones: could take a part of it now
+    bool one_suffices = false;    // one of them could hold all of it
 };
+
+// Counts one node that may be chosen.
+void count_usable(const NodeFilter& filter, const Node& node, std::uint32_t tasks, Rejections& count)
+{
+    const auto wanted = filter.wanted();
+    const auto most = sched::capacity_for_tasks(wanted, node.registration->topology, nullptr);
+    const bool only_whole = wanted.nodes_max == 1;
+    if (most == 0 || (only_whole && most < tasks)) {
+        ++count.small;
+        return;
+    }
+    ++count.busy;
+    count.partly += sched::capacity_for_tasks(wanted, node.registration->topology, &node.free) > 0;
+    count.one_suffices = count.one_suffices || (most >= tasks && filter.may_be_one());
+    if (!count.freest || node.free.cores.count() > count.freest->free.cores.count())
+        count.freest = &node;
+}
 
 Rejections count_rejections(const State& state, const PartitionSettings& partition, const JobRequest& request)
 {
     Rejections count;
-    for (const auto& name : partition.nodes) {
-        const auto* node = state.find_node(name);
-        if (!node || !node->declared || !node->connected || !node->registration) {
+    const NodeFilter filter(state, partition, request);
+    for (NodeId id : filter.members()) {
+        const auto& node = state.nodes[id.value];
+        if (filter.excludes(id))
+            ++count.unwanted;
+        else if (!filter.has_features(node))
+            ++count.features;
+        else if (node.down || (node.connected && !node.condemned.empty()))
+            ++count.down;
+        else if (!node.declared || !node.connected || !node.registration)
             ++count.away;
-        } else if (node->drain) {
+        else if (node.drain)
             ++count.drained;
-        } else if (!usable(partition, *node)) {
+        else if (!usable(partition, node))
             ++count.confinement;
-        } else if (const auto& topology = node->registration->topology;
-                   !sched::never_fits(demand_on(partition, request, topology), topology, node->name).empty()) {
-            ++count.small;
-        } else {
-            ++count.busy;
-            if (!count.freest || node->free.cores.count() > count.freest->free.cores.count())
-                count.freest = node;
-        }
+        else
+            count_usable(filter, node, request.resources.tasks, count);
     }
     return count;
+}
+
+// The first node of a --nodelist that takes no jobs, with its state; empty: all do.
+std::string unusable_of_list(const State& state, const PartitionSettings& partition, const JobRequest& request)
+{
+    for (const auto& name : request.node_list)
+        if (const auto* node = state.find_node(name); !node || !usable(partition, *node))
+            return fmt::format("node {} of its node list is {}", name, node ? state_name(*node) : "no longer there");
+    return {};
 }
 
 std::string list_of(const Rejections& count, const PartitionSettings& partition)
@@ -47,7 +79,10 @@ std::string list_of(const Rejections& count, const PartitionSettings& partition)
             text += fmt::format("{}{} {}", text.empty() ? "" : ", ", n, what);
     };
     add(count.away, "not connected");
+    add(count.down, "down");
     add(count.drained, "drained");
+    add(count.unwanted, "excluded");
+    add(count.features, "without the features");
     add(count.confinement, fmt::format("unable to confine at level {}", name(partition.confinement)));
     add(count.small, "too small");
     add(count.busy, "busy");
@@ -71,15 +106,25 @@ PartitionAdvice why_not(const State& state, std::uint32_t index, const Job& head
         advice.text = fmt::format("no node of partition {} can take it now: {}", partition.name, list_of(count, partition));
         return advice;
     }
+    if (auto away = unusable_of_list(state, partition, *head.request); !away.empty()) {
+        advice.code = "NodesUnavailable";
+        advice.text = std::move(away);
+        return advice;
+    }
+    if (!count.one_suffices) {
+        advice.text = fmt::format("needs {}; {} of the {} nodes of partition {} have room for some of it now ({})", nodes_text(*head.request),
+                                  count.partly, state.index.members[index].size(), partition.name, list_of(count, partition));
+        return advice;
+    }
     const auto& node = *count.freest;
-    const auto demand = demand_on(partition, *head.request, node.registration->topology);
+    const auto demand = sched::demand_on(head.request->resources, node.registration->topology, partition.default_memory_per_cpu);
     if (head.request->resources.exclusive) {
         advice.text = fmt::format("needs a whole node of partition {}: {}", partition.name, list_of(count, partition));
         return advice;
     }
     advice.text = fmt::format("needs {} cores and {}; {} has {} cores and {} free", demand.cores, format_memory_size(demand.memory),
                               node.name, node.free.cores.count(), format_memory_size(node.free.total_memory()));
-    if (partition.nodes.size() > 1)
+    if (state.index.members[index].size() > 1)
         advice.text += fmt::format(" (nodes: {})", list_of(count, partition));
     return advice;
 }

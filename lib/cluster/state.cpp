@@ -29,12 +29,30 @@ bool operator==(const State& a, const State& b)
            });
 }
 
+NodeReason reason_of(const Node& node)
+{
+    if (node.down)
+        return {node.down->reason, node.down->by, node.down->since};
+    if (node.drain)
+        return {node.drain->reason, node.drain->by, node.drain->since};
+    if (node.connected && !node.condemned.empty())
+        return {fmt::format("what is over still runs there: job {}{}", node.condemned.begin()->first.job,
+                            node.condemned.size() == 1 ? "" : fmt::format(" and {} more", node.condemned.size() - 1)), {}, {}};
+    if (!node.declared)
+        return {"it is no longer in the configuration", {}, {}};
+    if (!node.registration)
+        return {"it has never registered", {}, {}};
+    return {};
+}
+
 std::string_view state_name(const Node& node)
 {
-    if (!node.registration || !node.declared)
+    if (!node.registration || !node.declared || node.down)
         return "down";
     if (!node.connected)
         return "unreachable";
+    if (!node.condemned.empty())
+        return "down";
     if (node.drain)
         return node.jobs.empty() ? "drained" : "draining";
     if (node.jobs.empty())

@@ -51,11 +51,32 @@ struct Hold {
     friend bool operator==(const Hold&, const Hold&) = default;
 };
 
+// One incarnation of a job.
+struct JobRef {
+    JobId job;
+    Incarnation incarnation;
+    friend auto operator<=>(const JobRef&, const JobRef&) = default;
+};
+
+// Where a node of a run over several nodes is. Its first node runs the script once the others are prepared, and is never
+// `prepared` itself. Stored by number.
+enum class MemberState : std::uint8_t { starting = 0, prepared = 1, finished = 2 };
+
+// How a run over several nodes will have ended once all of them are through with it.
+struct Ending {
+    JobEnd end;
+    Usage usage;               // of those that are
+    bool may_requeue = false;  // for a NODE_FAIL: it is known that nothing of it runs any more, or the site takes the risk
+    friend bool operator==(const Ending&, const Ending&) = default;
+};
+
 // One incarnation that holds nodes.
 struct Run {
     Placement placement;
     Instant started;
     WallTime started_wall;
+    std::vector<MemberState> members{}; // by node of the placement; empty: of one node, about which there is nothing to say
+    Box<Ending> ending{};
     friend bool operator==(const Run&, const Run&) = default;
 };
 
@@ -115,29 +136,68 @@ struct Drain {
     friend bool operator==(const Drain&, const Drain&) = default;
 };
 
+// The node is taken to be gone, and its jobs have ended.
+struct Down {
+    std::string reason;
+    std::string by;         // a user; empty: Jarvis, since it was silent for too long
+    WallTime since;
+    bool confirmed = false; // somebody says that nothing runs there any more
+    friend bool operator==(const Down&, const Down&) = default;
+};
+
+// Something ran on the node and should not have, or did not and should have.
+struct Violation {
+    JobRef job;
+    std::string text;
+    WallTime at;
+    friend bool operator==(const Violation&, const Violation&) = default;
+};
+constexpr std::size_t max_violations = 20; // that are kept of one node
+
 struct Node {
     NodeId id;
     std::string name;
+    std::string node_class;       // that it joined by its certificate; empty: it is declared by name
     bool declared = true;         // false: gone from the configuration; gets nothing new
     bool connected = false;
+    Instant since;                // when the connection was made or lost
     std::optional<Registration> registration;
     std::optional<Drain> drain;
-    // Derived from the above and from the jobs.
+    std::optional<Down> down;
+    // What must not run there any more, and may: it gets nothing new until a complete report shows that it is gone.
+    // True: a violation was noted.
+    std::map<JobRef, bool> condemned;
+    std::vector<Violation> violations; // the newest last
+    // Derived from the above, from the settings and from the jobs.
     std::set<JobId> jobs;
     sched::FreeResources free;
     std::vector<std::uint32_t> partitions; // indices into Settings::partitions
+    std::uint32_t position = 0;            // in the cluster's order of nodes
+    std::vector<std::string> features;
+    bool vouches = false;                  // for its local users
 
-    bool takes_jobs() const { return declared && connected && registration && !drain; }
+    bool takes_jobs() const { return declared && connected && registration && !drain && !down && condemned.empty(); }
+    // Silence counts from `since`.
+    bool is_silent() const { return registration && !connected && !down; }
     friend bool operator==(const Node&, const Node&) = default;
 };
 // "idle", "mixed", "allocated", "draining", "drained", "unreachable", "down"
 std::string_view state_name(const Node& node);
+// Why it takes no jobs, with who and when where somebody said so. Empty text: no reason.
+struct NodeReason {
+    std::string text;
+    std::string by;
+    std::optional<WallTime> since;
+};
+NodeReason reason_of(const Node& node);
 
 // Kept by apply() for speed, rebuilt by replay, never stored.
 struct Indexes {
     std::vector<sched::JobQueue> queues;                       // by partition
     std::map<std::string, std::uint32_t, std::less<>> partitions; // name to index
     std::map<std::string, NodeId, std::less<>> nodes;
+    std::vector<std::vector<NodeId>> members;                  // nodes of each partition, in its order
+    std::set<std::pair<Instant, NodeId>> silent;               // nodes that are not heard of, by since when
     std::set<std::pair<WallTime, JobId>> begins;               // jobs that wait for their begin time
     std::set<std::pair<Instant, JobId>> ended;                 // ended jobs, by when they ended
     std::unordered_map<RequestId, JobId, HashRequestId> requests;

@@ -2,6 +2,9 @@
 
 #include "base/nearest.hpp"
 #include "base/units.hpp"
+#include "model/constraint.hpp"
+
+#include <algorithm>
 
 namespace jarvis::cluster {
 
@@ -50,42 +53,71 @@ Result<void> check_memory(const ResourceRequest& resources)
     return {};
 }
 
-} // namespace
-
-sched::Demand demand_on(const PartitionSettings& partition, const JobRequest& request, const Topology& topology)
+// Who may use the partition; operators are users like others here.
+Result<void> check_access(const PartitionSettings& partition, const JobRequest& request)
 {
-    return sched::demand_on(request.resources, topology, partition.default_memory_per_cpu);
+    const auto& account = request.account;
+    const auto has = [](const auto& list, const auto& value) { return std::ranges::find(list, value) != list.end(); };
+    if (has(partition.deny_users, account.user))
+        return fail(Errc::denied, "partition {} is closed to {} (deny_users of its [[partition]])", partition.name, account.user);
+    if (partition.allow_users.empty() && partition.allow_groups.empty())
+        return {};
+    if (has(partition.allow_users, account.user) || has(partition.allow_gids, account.gid) ||
+        std::ranges::any_of(account.groups, [&](auto gid) { return has(partition.allow_gids, gid); }))
+        return {};
+    return fail(Errc::denied, "partition {} is not open to {} (allow_users and allow_groups of its [[partition]])", partition.name,
+                account.user);
 }
 
-std::string never_runs(const State& state, const PartitionSettings& partition, const JobRequest& request)
+Result<void> check_size(const PartitionSettings& partition, const JobRequest& request)
 {
-    const Node* largest = nullptr;
-    std::string why;
-    for (const auto& name : partition.nodes) {
-        const auto* node = state.find_node(name);
-        if (!node || !node->registration)
-            return {}; // a node of unknown size may be large enough
-        const auto& topology = node->registration->topology;
-        auto text = sched::never_fits(demand_on(partition, request, topology), topology, node->name);
-        if (text.empty())
-            return {};
-        const auto larger = [](const Node& a, const Node& b) {
-            const auto &x = a.registration->topology, &y = b.registration->topology;
-            return std::pair(x.cores.size(), x.memory()) > std::pair(y.cores.size(), y.memory());
-        };
-        if (!largest || larger(*node, *largest)) {
-            largest = node;
-            why = std::move(text);
-        }
+    const auto& resources = request.resources;
+    const auto nodes = std::max<std::size_t>({1, resources.nodes_min, request.node_list.size()});
+    if (resources.tasks < nodes)
+        return fail(Errc::invalid, "{} tasks cannot be on {} nodes: each node has at least one", resources.tasks, nodes);
+    if (resources.nodes_max != 0 && nodes > resources.nodes_max)
+        return fail(Errc::invalid, "{} nodes are more than the most that it asks for, {}", nodes, resources.nodes_max);
+    if (nodes < partition.min_nodes)
+        return fail(Errc::invalid, "partition {} takes jobs of {} nodes and more; this asks for {} (--nodes)", partition.name,
+                    partition.min_nodes, nodes);
+    if (partition.max_nodes != 0 && nodes > partition.max_nodes)
+        return fail(Errc::invalid, "partition {} takes jobs of at most {} nodes; this asks for {}", partition.name, partition.max_nodes, nodes);
+    const auto cores = std::uint64_t{resources.tasks} * resources.cpus_per_task;
+    if (partition.max_cores != 0 && cores > partition.max_cores)
+        return fail(Errc::invalid, "partition {} takes jobs of at most {} cores; this asks for {}", partition.name, partition.max_cores, cores);
+    return {};
+}
+
+Result<void> check_named_nodes(const State& state, const PartitionSettings& partition, const JobRequest& request)
+{
+    for (const auto* list : {&request.node_list, &request.exclude})
+        for (const auto& name : *list)
+            if (!state.find_node(name))
+                return fail(Errc::invalid, "there is no node \"{}\"", name);
+    for (const auto& name : request.node_list) {
+        const auto& in = state.find_node(name)->partitions;
+        if (std::ranges::find(in, state.index.partitions.at(partition.name)) == in.end())
+            return fail(Errc::invalid, "node {} is not in partition {}", name, partition.name);
+        if (std::ranges::find(request.exclude, name) != request.exclude.end())
+            return fail(Errc::invalid, "node {} is asked for (--nodelist) and excluded (--exclude)", name);
     }
-    return why;
+    return {};
 }
 
-bool usable(const PartitionSettings& partition, const Node& node)
+// Each node of a job has a task, so a job that names nodes alone has as many tasks.
+void spread_over_nodes(JobRequest& request)
 {
-    return node.takes_jobs() &&
-           node.registration->capabilities.includes(required_capabilities(partition.confinement));
+    std::size_t nodes = std::max<std::size_t>(request.resources.nodes_min, request.node_list.size());
+    if (!request.constraint.empty())
+        if (const auto constraint = parse_constraint(request.constraint))
+            for (const auto& count : constraint->counts())
+                nodes = std::max<std::size_t>(nodes, count.nodes);
+    auto& resources = request.resources;
+    if (resources.tasks < nodes)
+        resources.tasks = static_cast<std::uint32_t>(nodes) * std::max(1u, resources.tasks_per_node);
 }
+
+} // namespace
 
 Result<JobRequest> prepare_request(const Settings& settings, JobRequest request)
 {
@@ -97,6 +129,7 @@ Result<JobRequest> prepare_request(const Settings& settings, JobRequest request)
         request.time_limit = partition->default_time ? partition->default_time : partition->max_time;
     if (request.output.empty())
         request.output = "jarvis-%j.out";
+    spread_over_nodes(request);
     return request;
 }
 
@@ -117,25 +150,16 @@ Result<void> check_request(const State& state, const JobRequest& request)
         return memory;
     if (auto time = check_time(*partition, request); !time)
         return time;
-    if (partition->nodes.empty())
+    for (auto check : {check_access, check_size})
+        if (auto checked = check(*partition, request); !checked)
+            return checked;
+    if (partition->nodes.empty() && partition->node_classes.empty())
         return fail(Errc::invalid, "partition {} has no nodes", partition->name);
-    if (auto why = never_runs(state, *partition, request); !why.empty())
-        return fail(Errc::invalid, "no node of partition {} can ever run this: it asks for {}", partition->name, why);
+    if (auto named = check_named_nodes(state, *partition, request); !named)
+        return named;
+    if (auto why = never_runs(state, *partition, request, "this"); !why.empty())
+        return fail(Errc::invalid, "{}", why);
     return {};
-}
-
-std::optional<NodePlacement> find_place(const State& state, const PartitionSettings& partition, const JobRequest& request)
-{
-    for (const auto& name : partition.nodes) {
-        const auto* node = state.find_node(name);
-        if (!node || !usable(partition, *node))
-            continue;
-        const auto& topology = node->registration->topology;
-        if (auto placement = sched::place(node->id, demand_on(partition, request, topology), request.resources.exclusive,
-                                          topology, node->free))
-            return placement;
-    }
-    return std::nullopt;
 }
 
 } // namespace jarvis::cluster

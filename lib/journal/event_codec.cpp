@@ -79,6 +79,47 @@ struct Encoder {
         *out.mutable_node_drained()->mutable_drain() = to_message(e.drain);
     }
     void operator()(const cluster::NodeResumed& e) const { out.mutable_node_resumed()->set_node(e.node.value); }
+    void operator()(const cluster::NodePrepared& e) const { put_part(e, *out.mutable_node_prepared()); }
+    void operator()(const cluster::RunEnding& e) const
+    {
+        put_part(e, *out.mutable_run_ending());
+        *out.mutable_run_ending()->mutable_ending() = to_message(e.ending);
+    }
+    void operator()(const cluster::NodeFinished& e) const
+    {
+        put_part(e, *out.mutable_node_finished());
+        *out.mutable_node_finished()->mutable_usage() = wire::to_message(e.usage);
+    }
+    void operator()(const cluster::NodeDowned& e) const
+    {
+        out.mutable_node_downed()->set_node(e.node.value);
+        *out.mutable_node_downed()->mutable_down() = to_message(e.down);
+    }
+    void operator()(const cluster::NodeCleared& e) const { out.mutable_node_cleared()->set_node(e.node.value); }
+    void operator()(const cluster::NodeViolation& e) const
+    {
+        auto& m = *out.mutable_node_violation();
+        put_job(e.job.job, m);
+        m.set_incarnation(e.job.incarnation.value);
+        m.set_node(e.node.value);
+        m.set_text(e.text);
+        m.set_runs(e.runs);
+    }
+    void operator()(const cluster::NodeJoined& e) const
+    {
+        auto& m = *out.mutable_node_joined();
+        m.set_node(e.node.value);
+        m.set_name(e.name);
+        m.set_node_class(e.node_class);
+    }
+
+    template <class EventType, class Message>
+    static void put_part(const EventType& e, Message& m)
+    {
+        put_job(e.job, m);
+        m.set_incarnation(e.incarnation.value);
+        m.set_node(e.node.value);
+    }
 };
 
 Result<cluster::Event> decode(const JobSubmitted& m)
@@ -146,6 +187,27 @@ Result<cluster::Event> decode(const Settings& m)
     return cluster::Configured{std::move(*settings)};
 }
 
+Result<cluster::Event> decode(const RunEnding& m)
+{
+    auto ending = from_message(m.ending());
+    if (!ending)
+        return std::unexpected(ending.error());
+    return cluster::RunEnding{job_in(m), Incarnation{m.incarnation()}, NodeId{m.node()}, std::move(*ending)};
+}
+
+Result<cluster::Event> decode_finished(const NodePart& m)
+{
+    auto usage = wire::from_message(m.usage());
+    if (!usage)
+        return std::unexpected(usage.error());
+    return cluster::NodeFinished{job_in(m), Incarnation{m.incarnation()}, NodeId{m.node()}, *usage};
+}
+
+Result<cluster::Event> decode(const NodeViolation& m)
+{
+    return cluster::NodeViolation{NodeId{m.node()}, {job_in(m), Incarnation{m.incarnation()}}, m.text(), m.runs()};
+}
+
 } // namespace
 
 void encode_event(const cluster::Event& event, Event& message)
@@ -177,6 +239,15 @@ Result<cluster::Event> decode_event(const Event& m)
     case Event::kNodeDrained:
         return cluster::NodeDrained{NodeId{m.node_drained().node()}, from_message(m.node_drained().drain())};
     case Event::kNodeResumed: return cluster::NodeResumed{NodeId{m.node_resumed().node()}};
+    case Event::kNodePrepared:
+        return cluster::NodePrepared{job_in(m.node_prepared()), Incarnation{m.node_prepared().incarnation()}, NodeId{m.node_prepared().node()}};
+    case Event::kRunEnding: return decode(m.run_ending());
+    case Event::kNodeFinished: return decode_finished(m.node_finished());
+    case Event::kNodeDowned: return cluster::NodeDowned{NodeId{m.node_downed().node()}, from_message(m.node_downed().down())};
+    case Event::kNodeCleared: return cluster::NodeCleared{NodeId{m.node_cleared().node()}};
+    case Event::kNodeViolation: return decode(m.node_violation());
+    case Event::kNodeJoined:
+        return cluster::NodeJoined{NodeId{m.node_joined().node()}, m.node_joined().name(), m.node_joined().node_class()};
     case Event::BODY_NOT_SET: break;
     }
     return fail(Errc::corrupt, "an event of an unknown kind");

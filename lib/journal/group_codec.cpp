@@ -1,3 +1,4 @@
+#include "cluster/run_ends.hpp"
 #include "journal/codec.hpp"
 #include "journal/event_codec.hpp"
 #include "journal/format.hpp"
@@ -103,6 +104,35 @@ struct Checker {
     Result<void> operator()(const cluster::NodeLost& e) const { return node(e.node, "a lost connection"); }
     Result<void> operator()(const cluster::NodeDrained& e) const { return node(e.node, "a drain"); }
     Result<void> operator()(const cluster::NodeResumed& e) const { return node(e.node, "a resume"); }
+    template <class EventType>
+    Result<void> part(const EventType& e, const char* event) const
+    {
+        if (auto known = node(e.node, event); !known)
+            return known;
+        if (auto fits = job_in(e.job, running, event); !fits)
+            return fits;
+        const auto job = state.find(e.job);
+        if (job->run->members.empty() || !cluster::member_of(*job->run, e.node))
+            return fail(Errc::corrupt, "{} names node number {}, which is no member of job {}", event, e.node, e.job);
+        return {};
+    }
+    Result<void> operator()(const cluster::NodePrepared& e) const { return part(e, "a preparation"); }
+    Result<void> operator()(const cluster::RunEnding& e) const
+    {
+        if (!is_final(e.ending.end.state))
+            return fail(Errc::corrupt, "an end of job {} says {}", e.job, name(e.ending.end.state));
+        return part(e, "an end on one node");
+    }
+    Result<void> operator()(const cluster::NodeFinished& e) const { return part(e, "an end on a further node"); }
+    Result<void> operator()(const cluster::NodeDowned& e) const { return node(e.node, "a node that is down"); }
+    Result<void> operator()(const cluster::NodeCleared& e) const { return node(e.node, "a node that is clear"); }
+    Result<void> operator()(const cluster::NodeViolation& e) const { return node(e.node, "a violation"); }
+    Result<void> operator()(const cluster::NodeJoined& e) const
+    {
+        if (e.node.value != state.nodes.size() || state.find_node(e.name))
+            return fail(Errc::corrupt, "node {} joins as number {}, and there are {}", e.name, e.node, state.nodes.size());
+        return {};
+    }
     Result<void> operator()(const cluster::ClusterCreated&) const { return {}; }
     Result<void> operator()(const cluster::ControllerStarted&) const { return {}; }
     Result<void> operator()(const cluster::WallClockSet&) const { return {}; }

@@ -41,6 +41,23 @@ NodeRecord record_of(const cluster::Node& node)
         *record.mutable_registration() = to_message(*node.registration);
     if (node.drain)
         *record.mutable_drain() = to_message(*node.drain);
+    record.set_node_class(node.node_class);
+    record.set_since_us(microseconds(node.since));
+    if (node.down)
+        *record.mutable_down() = to_message(*node.down);
+    for (const auto& [ref, noted] : node.condemned) {
+        auto& condemned = *record.add_condemned();
+        put_job(ref.job, condemned);
+        condemned.set_incarnation(ref.incarnation.value);
+        condemned.set_noted(noted);
+    }
+    for (const auto& violation : node.violations) {
+        auto& out = *record.add_violations();
+        put_job(violation.job.job, out);
+        out.set_incarnation(violation.job.incarnation.value);
+        out.set_text(violation.text);
+        out.set_at_us(microseconds(violation.at));
+    }
     return record;
 }
 
@@ -65,6 +82,10 @@ void fill(JobRecord& record, const cluster::Job& job)
         *record.mutable_run()->mutable_placement() = wire::to_message(job.run->placement);
         record.mutable_run()->set_started_us(microseconds(job.run->started));
         record.mutable_run()->set_started_wall_us(microseconds(job.run->started_wall));
+        for (auto member : job.run->members)
+            record.mutable_run()->add_members(static_cast<std::uint32_t>(member));
+        if (job.run->ending)
+            *record.mutable_run()->mutable_ending() = to_message(*job.run->ending);
     }
     if (job.ended) {
         *record.mutable_ended()->mutable_end() = wire::to_message(job.ended->end);
@@ -82,7 +103,21 @@ Result<cluster::Run> read_run(const Run& record, std::size_t nodes)
     for (const auto& part : placement->nodes)
         if (part.node.value >= nodes)
             return fail(Errc::corrupt, "a placement names node number {} of {}", part.node, nodes);
-    return cluster::Run{std::move(*placement), instant(record.started_us()), wall_time(record.started_wall_us())};
+    cluster::Run run{std::move(*placement), instant(record.started_us()), wall_time(record.started_wall_us())};
+    if (record.members_size() != 0 && static_cast<std::size_t>(record.members_size()) != run.placement.nodes.size())
+        return fail(Errc::corrupt, "a run over {} nodes says how {} of them are", run.placement.nodes.size(), record.members_size());
+    for (auto member : record.members()) {
+        if (member > static_cast<std::uint32_t>(cluster::MemberState::finished))
+            return fail(Errc::corrupt, "there is no member state {}", member);
+        run.members.push_back(static_cast<cluster::MemberState>(member));
+    }
+    if (record.has_ending()) {
+        auto ending = from_message(record.ending());
+        if (!ending)
+            return std::unexpected(ending.error());
+        run.ending = std::move(*ending);
+    }
+    return run;
 }
 
 Result<cluster::Ended> read_ended(const Ended& record)
@@ -177,6 +212,16 @@ Result<void> read_node(cluster::State& state, const NodeRecord& record)
     }
     if (record.has_drain())
         node.drain = from_message(record.drain());
+    node.node_class = record.node_class();
+    node.since = instant(record.since_us());
+    if (auto sound = check_times(node.since, {}); !sound)
+        return fail(sound.error(), "node {}", node.name);
+    if (record.has_down())
+        node.down = from_message(record.down());
+    for (const auto& condemned : record.condemned())
+        node.condemned.emplace(cluster::JobRef{job_in(condemned), Incarnation{condemned.incarnation()}}, condemned.noted());
+    for (const auto& violation : record.violations())
+        node.violations.push_back({{job_in(violation), Incarnation{violation.incarnation()}}, violation.text(), wall_time(violation.at_us())});
     state.nodes.push_back(std::move(node));
     return {};
 }

@@ -7,6 +7,17 @@ namespace jarvis::journal {
 
 namespace {
 
+template <class List, class Field>
+void put(const List& list, Field& field)
+{
+    field.Assign(list.begin(), list.end());
+}
+template <class Field, class List>
+void take(const Field& field, List& list)
+{
+    list.assign(field.begin(), field.end());
+}
+
 Partition to_message(const cluster::PartitionSettings& partition)
 {
     Partition message;
@@ -22,6 +33,14 @@ Partition to_message(const cluster::PartitionSettings& partition)
     message.set_confinement(static_cast<std::uint32_t>(partition.confinement));
     if (partition.default_memory_per_cpu)
         message.set_default_memory_per_cpu(partition.default_memory_per_cpu->bytes);
+    put(partition.node_classes, *message.mutable_node_classes());
+    message.set_min_nodes(partition.min_nodes);
+    message.set_max_nodes(partition.max_nodes);
+    message.set_max_cores(partition.max_cores);
+    put(partition.allow_users, *message.mutable_allow_users());
+    put(partition.allow_groups, *message.mutable_allow_groups());
+    put(partition.allow_gids, *message.mutable_allow_gids());
+    put(partition.deny_users, *message.mutable_deny_users());
     return message;
 }
 
@@ -41,7 +60,50 @@ Result<cluster::PartitionSettings> from_message(const Partition& message)
     partition.confinement = static_cast<Confinement>(message.confinement());
     if (message.has_default_memory_per_cpu())
         partition.default_memory_per_cpu = MemorySize{message.default_memory_per_cpu()};
+    take(message.node_classes(), partition.node_classes);
+    partition.min_nodes = message.min_nodes();
+    partition.max_nodes = message.max_nodes();
+    partition.max_cores = message.max_cores();
+    take(message.allow_users(), partition.allow_users);
+    take(message.allow_groups(), partition.allow_groups);
+    take(message.allow_gids(), partition.allow_gids);
+    take(message.deny_users(), partition.deny_users);
     return partition;
+}
+
+NodeTraits to_message(const std::string& name, const cluster::NodeTraits& traits)
+{
+    NodeTraits message;
+    message.set_name(name);
+    put(traits.features, *message.mutable_features());
+    message.set_vouch(traits.vouch);
+    return message;
+}
+
+cluster::NodeTraits from_message(const NodeTraits& message)
+{
+    cluster::NodeTraits traits{.features = {}, .vouch = message.vouch()};
+    take(message.features(), traits.features);
+    return traits;
+}
+
+NodeClass to_message(const cluster::NodeClass& node_class)
+{
+    NodeClass message;
+    message.set_name(node_class.name);
+    message.set_accept_all(node_class.accept_all);
+    put(node_class.names, *message.mutable_names());
+    *message.mutable_traits() = to_message({}, node_class.traits);
+    message.set_max_nodes(node_class.max_nodes);
+    return message;
+}
+
+cluster::NodeClass from_message(const NodeClass& message)
+{
+    cluster::NodeClass node_class{.name = message.name(), .accept_all = message.accept_all(), .names = {},
+                                  .traits = from_message(message.traits()), .max_nodes = message.max_nodes()};
+    take(message.names(), node_class.names);
+    return node_class;
 }
 
 } // namespace
@@ -60,6 +122,13 @@ Settings to_message(const cluster::Settings& settings)
     message.set_first_job_id(settings.first_job_id);
     message.set_max_jobs(settings.max_jobs);
     message.set_allow_root_jobs(settings.allow_root_jobs);
+    if (settings.down_after != cluster::Settings{}.down_after)
+        message.set_down_after_us(settings.down_after.count());
+    message.set_requeue_on_silence(settings.requeue_on_silence);
+    for (const auto& [name, traits] : settings.traits)
+        *message.add_traits() = to_message(name, traits);
+    for (const auto& node_class : settings.node_classes)
+        *message.add_node_classes() = to_message(node_class);
     return message;
 }
 
@@ -87,6 +156,17 @@ Result<cluster::Settings> from_message(const Settings& message)
     settings.first_job_id = message.first_job_id();
     settings.max_jobs = message.max_jobs();
     settings.allow_root_jobs = message.allow_root_jobs();
+    if (message.has_down_after_us()) {
+        auto duration = wire::duration_from(message.down_after_us(), "down_after");
+        if (!duration)
+            return std::unexpected(duration.error());
+        settings.down_after = *duration;
+    }
+    settings.requeue_on_silence = message.requeue_on_silence();
+    for (const auto& traits : message.traits())
+        settings.traits.emplace(traits.name(), from_message(traits));
+    for (const auto& node_class : message.node_classes())
+        settings.node_classes.push_back(from_message(node_class));
     return settings;
 }
 
@@ -146,6 +226,39 @@ Drain to_message(const cluster::Drain& drain)
 cluster::Drain from_message(const Drain& message)
 {
     return {message.reason(), message.by(), wall_time(message.since_us())};
+}
+
+Down to_message(const cluster::Down& down)
+{
+    Down message;
+    message.set_reason(down.reason);
+    message.set_by(down.by);
+    message.set_since_us(microseconds(down.since));
+    message.set_confirmed(down.confirmed);
+    return message;
+}
+
+cluster::Down from_message(const Down& message)
+{
+    return {message.reason(), message.by(), wall_time(message.since_us()), message.confirmed()};
+}
+
+Ending to_message(const cluster::Ending& ending)
+{
+    Ending message;
+    *message.mutable_end() = wire::to_message(ending.end);
+    *message.mutable_usage() = wire::to_message(ending.usage);
+    message.set_may_requeue(ending.may_requeue);
+    return message;
+}
+
+Result<cluster::Ending> from_message(const Ending& message)
+{
+    auto end = wire::from_message(message.end());
+    auto usage = wire::from_message(message.usage());
+    if (!end || !usage)
+        return std::unexpected(end ? usage.error() : end.error());
+    return cluster::Ending{std::move(*end), *usage, message.may_requeue()};
 }
 
 BootClock to_message(const cluster::BootClock& clock)

@@ -12,6 +12,8 @@ Registration to_message(const cluster::Registration& registration);
 Hold to_message(const cluster::Hold& hold);
 Stop to_message(const cluster::Stop& stop);
 Drain to_message(const cluster::Drain& drain);
+Down to_message(const cluster::Down& down);
+Ending to_message(const cluster::Ending& ending);
 BootClock to_message(const cluster::BootClock& clock);
 
 Result<cluster::Settings> from_message(const Settings& settings);
@@ -19,6 +21,8 @@ Result<cluster::Registration> from_message(const Registration& registration);
 cluster::Hold from_message(const Hold& hold);
 cluster::Stop from_message(const Stop& stop);
 cluster::Drain from_message(const Drain& drain);
+cluster::Down from_message(const Down& down);
+Result<cluster::Ending> from_message(const Ending& ending);
 cluster::BootClock from_message(const BootClock& clock);
 
 // Whether elapsed time and the wall clock's offset from it can be added without another look.

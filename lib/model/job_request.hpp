@@ -60,7 +60,7 @@ struct ResourceRequest {
     std::optional<MemorySize> memory_per_node;   // --mem; at most one of the two is set
     std::optional<MemorySize> memory_per_cpu;    // --mem-per-cpu; neither: the partition's default
     bool exclusive = false;                      // whole nodes
-    std::uint32_t nodes_min = 0;                 // --nodes=MIN-MAX; 0: as many as it takes
+    std::uint32_t nodes_min = 0;                 // --nodes=MIN-MAX (one number is both); 0: as many as it takes
     std::uint32_t nodes_max = 0;                 // 0: no limit
     std::uint32_t tasks_per_node = 0;            // at most; 0: no limit
     bool contiguous = false;                     // neighbours in the cluster's order of nodes

@@ -16,6 +16,7 @@ std::shared_ptr<const JobRequest> SimClients::some_request(std::uint32_t uid)
         request->resources.memory_per_node = mebibytes(static_cast<std::int64_t>(1 + world_.below(4000)));
     else if (world_.chance(0.3))
         request->resources.memory_per_cpu = mebibytes(static_cast<std::int64_t>(1 + world_.below(900)));
+    request->resources.nodes_max = 1;
     request->resources.exclusive = world_.chance(0.05);
     request->time_limit = world_.between(1min, 2h);
     request->hold = world_.chance(0.05);

@@ -36,6 +36,7 @@ cluster::Settings settings()
                             .confinement = Confinement::none, .default_memory_per_cpu = {}},
                            {.name = "small", .nodes = {"n0", "n1"}, .is_default = false, .default_time = {}, .max_time = 3h, .up = true,
                             .confinement = Confinement::none, .default_memory_per_cpu = mebibytes(256)}};
+    settings.down_after = 1000h; // the nodes here come back, or reboot
     return settings;
 }
 

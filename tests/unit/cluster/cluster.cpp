@@ -4,6 +4,7 @@
 #include "cluster/submit.hpp"
 #include "journal/codec.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 namespace jarvis::cluster::test {
@@ -88,10 +89,7 @@ Cluster::Cluster(Settings settings)
 
 Cluster::Cluster(NodeCount node_count, CoreCount core_count) : Cluster(some_settings(node_count))
 {
-    for (const auto& name : state().settings.nodes) {
-        machines[name] = some_machine(core_count);
-        join(name);
-    }
+    join_all(core_count);
 }
 
 void Cluster::keep(Batch batch)
@@ -189,11 +187,34 @@ std::string Cluster::resume(const Caller& caller, std::vector<std::string> names
 {
     return ask(ResumeNodes{0, caller, std::move(names)});
 }
+std::string Cluster::down(const Caller& caller, std::vector<std::string> names, std::string why, bool confirmed)
+{
+    return ask(DownNodes{0, caller, std::move(names), std::move(why), confirmed});
+}
 std::string Cluster::configure(Settings settings) { return ask(Configure{std::move(settings)}); }
 
 void Cluster::join(const std::string& name, NodeReport report)
 {
     run(RegisterNode{++last_session_, name, machines[name], std::move(report)});
+}
+
+void Cluster::join_all(CoreCount core_count)
+{
+    for (const auto& name : std::vector<std::string>(state().settings.nodes)) {
+        machines[name] = some_machine(core_count);
+        join(name);
+    }
+}
+
+bool Cluster::join_certified(const std::string& name)
+{
+    run(RegisterNode{++last_session_, name, machines[name], {}, true});
+    return std::ranges::any_of(effects_, [](const Effect& effect) { return std::holds_alternative<WelcomeNode>(effect); });
+}
+
+void Cluster::report_prepared(const std::string& name, JobRef job)
+{
+    run(NodeReported{node(name).id, {.running = {}, .ended = {}, .prepared = {job}}, false});
 }
 
 void Cluster::report(const std::string& name, NodeReport report)

@@ -48,6 +48,13 @@ public:
     Submission& begin(WallTime time) { request_.begin = time; return *this; }
     Submission& nice(std::int32_t nice) { request_.nice = nice; return *this; }
     Submission& priority(std::int64_t priority) { priority_ = priority; return *this; }
+    Submission& nodes(std::uint32_t min, std::uint32_t max = 0) { request_.resources.nodes_min = min; request_.resources.nodes_max = max; return *this; }
+    Submission& tasks_per_node(std::uint32_t n) { request_.resources.tasks_per_node = n; return *this; }
+    Submission& contiguous() { request_.resources.contiguous = true; return *this; }
+    Submission& constraint(std::string text) { request_.constraint = std::move(text); return *this; }
+    Submission& node_list(std::vector<std::string> names) { request_.node_list = std::move(names); return *this; }
+    Submission& exclude(std::vector<std::string> names) { request_.exclude = std::move(names); return *this; }
+    Submission& groups(std::vector<std::uint32_t> gids) { request_.account.groups = std::move(gids); return *this; }
     Submission& requeue() { request_.requeue = true; return *this; }
     Submission& request_id(std::uint8_t id) { id_ = id; return *this; }
     Submission& digest(std::uint8_t digest) { digest_ = digest; return *this; }
@@ -117,11 +124,15 @@ public:
     std::string release(const Caller& caller, Jobs jobs);
     std::string drain(const Caller& caller, std::vector<std::string> nodes, std::string reason);
     std::string resume(const Caller& caller, std::vector<std::string> nodes);
+    std::string down(const Caller& caller, std::vector<std::string> nodes, std::string reason, bool confirmed = false);
     std::string configure(Settings settings);
 
+    void join_all(CoreCount cores);                                     // every declared node, such a machine
+    bool join_certified(const std::string& node);                       // by its certificate; true: it was welcome
     void join(const std::string& node, NodeReport report = {});
     void report(const std::string& node, NodeReport report);            // all that the node knows
     void report_end(const std::string& node, EndedOnNode end);          // one end, at once
+    void report_prepared(const std::string& node, JobRef job);          // at once
     void lose(const std::string& node) { run(NodeDisconnected{node}); }
     void pass(Duration duration);                                       // and what is due is done
     void set_wall(WallTime wall) { run(WallClock{wall}); }

@@ -63,6 +63,21 @@ struct EventText {
         return fmt::format("drained {} by {}: {}", node_name(state, e.node), e.drain.by, e.drain.reason);
     }
     std::string operator()(const NodeResumed& e) const { return fmt::format("resumed {}", node_name(state, e.node)); }
+    std::string operator()(const NodePrepared& e) const { return fmt::format("prepared {} on {}", key(e.job, e.incarnation), node_name(state, e.node)); }
+    std::string operator()(const RunEnding& e) const
+    {
+        return fmt::format("ending {} on {} {} {}{}{}", key(e.job, e.incarnation), node_name(state, e.node), jarvis::name(e.ending.end.state),
+                           jarvis::name(e.ending.end.end_class), e.ending.end.cause.empty() ? "" : ": ", e.ending.end.cause);
+    }
+    std::string operator()(const NodeFinished& e) const { return fmt::format("finished {} on {}", key(e.job, e.incarnation), node_name(state, e.node)); }
+    std::string operator()(const NodeDowned& e) const
+    {
+        return fmt::format("down {}{}: {}{}", node_name(state, e.node), e.down.by.empty() ? "" : " by " + e.down.by, e.down.reason,
+                           e.down.confirmed ? " (confirmed)" : "");
+    }
+    std::string operator()(const NodeCleared& e) const { return fmt::format("cleared {}", node_name(state, e.node)); }
+    std::string operator()(const NodeViolation& e) const { return fmt::format("violation on {}: {}", node_name(state, e.node), e.text); }
+    std::string operator()(const NodeJoined& e) const { return fmt::format("joined {} of class {}", e.name, e.node_class); }
 };
 
 struct EffectText {
@@ -73,11 +88,11 @@ struct EffectText {
     std::string operator()(const RefuseNode& e) const { return fmt::format("refuse: {}", e.reason); }
     std::string operator()(const StartOnNode& e) const
     {
-        return fmt::format("start {} on {}", key(e.job), node_name(state, e.node));
+        return fmt::format("{} {} on {}", e.member ? "prepare" : "start", key(e.job), node_name(state, e.node));
     }
     std::string operator()(const StopOnNode& e) const
     {
-        return fmt::format("{} {} on {}: {}", e.why == StopWhy::unknown ? "stop unknown" : "stop", key(e.job), node_name(state, e.node), e.cause);
+        return fmt::format("{} {} on {}: {}", e.why == StopWhy::unknown ? "stop unknown" : e.why == StopWhy::finished ? "finish" : "stop", key(e.job), node_name(state, e.node), e.cause);
     }
     std::string operator()(const SignalOnNode& e) const
     {

@@ -179,14 +179,14 @@ BOOST_AUTO_TEST_CASE(the_reason_counts_the_nodes_by_what_is_wrong_with_them)
     c.join("n4");
     c.lose("n4");
     c.drain(otto, {"n1"}, "disk");
-    c.submit(job().tasks(4));
+    c.submit(job().cpus(4));
     BOOST_TEST(c.reason(1) == "NodesUnavailable: no node of partition batch can take it now: 1 not connected, 1 drained, 2 too small");
 }
 
 BOOST_AUTO_TEST_CASE(a_job_that_can_never_run_is_held_and_lets_others_pass)
 {
     Cluster c(some_settings(nodes(2)));
-    c.submit(job().tasks(8)); // taken while the nodes' sizes are unknown
+    c.submit(job().cpus(8)); // taken while the nodes' sizes are unknown
     c.submit(job());
     c.machines["n1"] = c.machines["n2"] = some_machine(cores(4));
     c.join("n1");

@@ -198,16 +198,16 @@ BOOST_AUTO_TEST_CASE(what_no_node_can_ever_run_is_refused_naming_the_largest)
     Cluster c(nodes(3), cores(4));
     c.machines["n2"] = some_machine(cores(8));
     c.join("n2");
-    BOOST_TEST(c.submit(job().tasks(9)) ==
+    BOOST_TEST(c.submit(job().cpus(9)) ==
                "invalid: no node of partition batch can ever run this: it asks for 9 cores, but n2 has 8");
     BOOST_TEST(c.submit(job().memory(mebibytes(9216))) ==
                "invalid: no node of partition batch can ever run this: it asks for 9G of memory, but n2 has 8G");
-    BOOST_TEST(c.submit(job().tasks(8)) == "job 1");
+    BOOST_TEST(c.submit(job().cpus(8)) == "job 1");
     // What is busy, drained or away now may be free later.
     c.drain(otto, {"n2"}, "broken");
     c.lose("n2");
-    BOOST_TEST(c.submit(job().tasks(8)) == "job 2");
-    BOOST_TEST(c.submit(job().tasks(9)).starts_with("invalid"));
+    BOOST_TEST(c.submit(job().cpus(8)) == "job 2");
+    BOOST_TEST(c.submit(job().cpus(9)).starts_with("invalid"));
 }
 
 BOOST_AUTO_TEST_CASE(a_node_of_unknown_size_may_be_large_enough)

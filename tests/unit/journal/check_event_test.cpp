@@ -15,7 +15,7 @@ namespace {
 // In it: 5 and 6 pending, 7 completing, 8 cancelled, 9 ended out of memory, 10 pending, 11 forgotten; three nodes.
 std::string refusal(const Event& event)
 {
-    static const State state = full_state();
+    static const State state = state_of_0_1();
     auto checked = journal::check_event(state, event);
     if (checked)
         return "fits";
@@ -85,6 +85,30 @@ BOOST_AUTO_TEST_CASE(nodes_that_are_there)
     BOOST_TEST(refusal(NodeRegistered{NodeId{4}, {}}) == "a registration names node number 4 of 3");
     BOOST_TEST(refusal(NodeDrained{NodeId{5}, {}}) == "a drain names node number 5 of 3");
     BOOST_TEST(refusal(NodeResumed{NodeId{6}}) == "a resume names node number 6 of 3");
+}
+
+BOOST_AUTO_TEST_CASE(runs_over_several_nodes)
+{
+    // 12 and 13 run on n2 and n1; n4 (c1) has joined.
+    static const State state = full_state();
+    const auto refused = [](const Event& event) {
+        auto checked = journal::check_event(state, event);
+        return checked ? std::string("fits") : checked.error().message;
+    };
+    BOOST_TEST(refused(NodePrepared{JobId{12}, Incarnation{1}, NodeId{0}}) == "fits");
+    BOOST_TEST(refused(NodePrepared{JobId{12}, Incarnation{1}, NodeId{2}}) ==
+               "a preparation names node number 2, which is no member of job 12");
+    BOOST_TEST(refused(NodePrepared{JobId{7}, Incarnation{2}, NodeId{1}}) == "a preparation names node number 1, which is no member of job 7");
+    BOOST_TEST(refused(NodeFinished{JobId{9}, Incarnation{1}, NodeId{1}, {}}) ==
+               "an end on a further node does not fit job 9, which is OUT_OF_MEMORY");
+    BOOST_TEST(refused(RunEnding{JobId{12}, Incarnation{1}, NodeId{0}, {.end = {.state = JobState::running}}}) == "an end of job 12 says RUNNING");
+    BOOST_TEST(refused(RunEnding{JobId{12}, Incarnation{1}, NodeId{9}, {}}) == "an end on one node names node number 9 of 4");
+    BOOST_TEST(refused(NodeJoined{NodeId{4}, "c2", "cloud"}) == "fits");
+    BOOST_TEST(refused(NodeJoined{NodeId{4}, "n1", "cloud"}) == "node n1 joins as number 4, and there are 4");
+    BOOST_TEST(refused(NodeJoined{NodeId{7}, "c2", "cloud"}) == "node c2 joins as number 7, and there are 4");
+    BOOST_TEST(refused(NodeDowned{NodeId{4}, {}}) == "a node that is down names node number 4 of 4");
+    BOOST_TEST(refused(NodeCleared{NodeId{4}}) == "a node that is clear names node number 4 of 4");
+    BOOST_TEST(refused(NodeViolation{NodeId{4}, {}, {}, false}) == "a violation names node number 4 of 4");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

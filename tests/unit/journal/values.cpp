@@ -117,7 +117,9 @@ Placement placement_on(std::uint32_t node)
     return {{{.node = NodeId{node}, .cores = CoreSet::range(1, 2), .memory = {{0, mebibytes(10)}, {2, mebibytes(20)}}}}};
 }
 
-std::vector<NamedEvent> history()
+namespace {
+
+std::vector<NamedEvent> history_0_1()
 {
     auto without_begin = full_request();
     without_begin.begin.reset();
@@ -158,6 +160,73 @@ std::vector<NamedEvent> history()
     };
 }
 
+// Nodes with classes and features, and jobs over several of them.
+std::vector<NamedEvent> history_of_nodes()
+{
+    auto settings = full_settings();
+    settings.traits = {{"n1", {{"ib", "r1"}, true}}, {"n2", {{"gpu"}, false}}};
+    settings.node_classes = {{.name = "cloud", .accept_all = true, .names = {"c1", "c2"}, .traits = {{"spot"}, true}, .max_nodes = 7}};
+    settings.partitions[0].node_classes = {"cloud"};
+    settings.partitions[0].min_nodes = 1;
+    settings.partitions[0].max_nodes = 9;
+    settings.partitions[0].max_cores = 64;
+    settings.partitions[0].allow_users = {"alice"};
+    settings.partitions[0].allow_groups = {"staff"};
+    settings.partitions[0].allow_gids = {1001, 1002};
+    settings.partitions[0].deny_users = {"mallory"};
+    settings.down_after = 99s;
+    settings.requeue_on_silence = true;
+    auto request = full_request();
+    request.begin.reset();
+    request.hold = false;
+    request.resources.nodes_min = 2;
+    request.resources.nodes_max = 3;
+    request.resources.tasks_per_node = 2;
+    request.resources.contiguous = true;
+    request.constraint = "ib|gpu";
+    request.node_list = {"n2"};
+    request.exclude = {"n3"};
+    auto both = placement_on(1);
+    both.nodes.push_back(placement_on(0).nodes.front());
+    both.nodes[0].tasks = 3;
+    both.nodes[1].tasks = 1;
+    const JobRef ref{JobId{12}, Incarnation{1}};
+    const cluster::Ending ending{.end = how(JobState::node_fail), .usage = usage(), .may_requeue = true};
+    return {
+        {"configured_for_many", Configured{settings}},
+        {"node_joined", NodeJoined{NodeId{3}, "c1", "cloud"}},
+        {"node_registered_3", NodeRegistered{NodeId{3}, full_registration()}},
+        {"job_submitted_12", submitted(12, request)},
+        {"job_submitted_13", submitted(13, request)},
+        {"job_started_12", JobStarted{JobId{12}, Incarnation{1}, both}},
+        {"node_prepared", NodePrepared{JobId{12}, Incarnation{1}, NodeId{0}}},
+        {"run_ending", RunEnding{JobId{12}, Incarnation{1}, NodeId{1}, ending}},
+        {"job_started_13", JobStarted{JobId{13}, Incarnation{1}, both}},
+        {"run_ending_13", RunEnding{JobId{13}, Incarnation{1}, NodeId{0}, ending}},
+        {"node_finished", NodeFinished{JobId{13}, Incarnation{1}, NodeId{1}, usage()}},
+        {"node_downed", NodeDowned{NodeId{0}, {"burnt", "otto", WallTime(1'800'000'077s), true}}},
+        {"node_downed_1", NodeDowned{NodeId{1}, {"silent for 5m", "", WallTime(1'800'000'078s), false}}},
+        {"node_cleared", NodeCleared{NodeId{1}}},
+        {"node_violation", NodeViolation{NodeId{3}, ref, "job 12 runs and should not", true}},
+        {"node_violation_missing", NodeViolation{NodeId{3}, ref, "job 12 should run and does not", false}},
+    };
+}
+
+} // namespace
+
+std::vector<HistoryPart> history_parts()
+{
+    return {{"groups.hex", history_0_1()}, {"groups_nodes.hex", history_of_nodes()}};
+}
+
+std::vector<NamedEvent> history()
+{
+    std::vector<NamedEvent> events;
+    for (auto& part : history_parts())
+        std::move(part.events.begin(), part.events.end(), std::back_inserter(events));
+    return events;
+}
+
 std::vector<cluster::EventGroup> groups_of(const std::vector<NamedEvent>& events)
 {
     std::vector<cluster::EventGroup> groups;
@@ -170,6 +239,14 @@ cluster::State full_state()
 {
     cluster::State state;
     for (const auto& group : groups_of(history()))
+        apply(state, group);
+    return state;
+}
+
+cluster::State state_of_0_1()
+{
+    cluster::State state;
+    for (const auto& group : groups_of(history_0_1()))
         apply(state, group);
     return state;
 }

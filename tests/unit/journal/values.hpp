@@ -21,14 +21,22 @@ struct NamedEvent {
     std::string name;
     cluster::Event event;
 };
-// A history in which every kind of event is there, each with every field set, and each fits the state before it. In the
-// end there are jobs and nodes in every condition.
+// A part of the history, and the golden file with its groups. What was released stays as it is; new kinds of events come
+// in parts of their own, behind it.
+struct HistoryPart {
+    std::string file;
+    std::vector<NamedEvent> events;
+};
+std::vector<HistoryPart> history_parts();
+// All of it: every kind of event is there, each with every field set, and each fits the state before it. In the end there
+// are jobs and nodes in every condition.
 std::vector<NamedEvent> history();
 
 // One group for each event, a second apart.
 std::vector<cluster::EventGroup> groups_of(const std::vector<NamedEvent>& events);
 
-// What the history leads to.
+// What the history leads to, or its first part.
 cluster::State full_state();
+cluster::State state_of_0_1();
 
 } // namespace jarvis::journal::test

@@ -1,0 +1,141 @@
+#include "cluster/run_ends.hpp"
+
+#include <algorithm>
+
+namespace jarvis::cluster {
+
+void end_run(const Job& job, JobEnd end, const Usage& usage, bool may_requeue, Outcome& outcome)
+{
+    if (end.state == JobState::node_fail && may_requeue && job.request->requeue && !job.stop)
+        outcome.events.push_back(JobRequeued{job.id, job.incarnation, end.cause});
+    else
+        outcome.events.push_back(JobEnded{job.id, job.incarnation, std::move(end), usage});
+}
+
+std::optional<std::size_t> member_of(const Run& run, NodeId node)
+{
+    const auto& nodes = run.placement.nodes;
+    const auto found = std::ranges::find(nodes, node, &NodePlacement::node);
+    return found == nodes.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - nodes.begin()));
+}
+
+bool script_may_run(const Run& run)
+{
+    return run.members.empty() ||
+           std::all_of(run.members.begin() + 1, run.members.end(), [](MemberState state) { return state == MemberState::prepared; });
+}
+
+void add_usage(Usage& sum, const Usage& part, bool first_node)
+{
+    if (first_node)
+        sum.elapsed = part.elapsed;
+    sum.cpu_user += part.cpu_user;
+    sum.cpu_system += part.cpu_system;
+    if (part.memory_peak && (!sum.memory_peak || *sum.memory_peak < *part.memory_peak))
+        sum.memory_peak = part.memory_peak;
+}
+
+StartOnNode start_order(const Job& job, const Run& run, std::size_t member)
+{
+    return {.node = run.placement.nodes[member].node, .job = {job.id, job.incarnation}, .request = job.request,
+            .placement = run.placement, .member = member > 0};
+}
+
+StopOnNode stop_order(const Job& job, const Run& run, std::size_t member, std::string cause)
+{
+    return {.node = run.placement.nodes[member].node, .job = {job.id, job.incarnation},
+            .why = run.ending && member > 0 ? StopWhy::finished : StopWhy::cancelled, .cause = std::move(cause)};
+}
+
+Run* RunEnds::run_of(const Job& job)
+{
+    auto [found, is_new] = touched_.try_emplace(job.id);
+    if (is_new && job.run && holds_resources(job.state))
+        found->second = *job.run;
+    return found->second ? &*found->second : nullptr;
+}
+
+bool RunEnds::over(const Job& job, NodeId node)
+{
+    // Most jobs have one node, and their run is not copied for a look at it.
+    if (!touched_.contains(job.id) && job.run && job.run->members.empty())
+        return false;
+    const auto* run = run_of(job);
+    const auto member = run ? member_of(*run, node) : std::nullopt;
+    return !member || (!run->members.empty() && run->members[*member] == MemberState::finished);
+}
+
+void RunEnds::through(const Job& job, Run& run, std::size_t member)
+{
+    run.members[member] = MemberState::finished;
+    if (!std::ranges::all_of(run.members, [](MemberState state) { return state == MemberState::finished; }))
+        return;
+    end_run(job, run.ending->end, run.ending->usage, run.ending->may_requeue, outcome_);
+    touched_[job.id].reset();
+}
+
+void RunEnds::part_over(const Job& job, NodeId node, JobEnd end, const Usage& usage, bool may_requeue)
+{
+    if (over(job, node))
+        return;
+    if (job.run->members.empty()) {
+        end_run(job, std::move(end), usage, may_requeue, outcome_);
+        touched_[job.id].reset();
+        return;
+    }
+    auto& run = *run_of(job);
+    const auto member = *member_of(run, node);
+    if (run.ending) {
+        add_usage(run.ending->usage, usage, member == 0);
+        through(job, run, member);
+        if (touched_[job.id])
+            outcome_.events.push_back(NodeFinished{job.id, job.incarnation, node, usage});
+        return;
+    }
+    const auto cause = end.cause;
+    run.ending = Ending{.end = std::move(end), .usage = {}, .may_requeue = may_requeue};
+    add_usage(run.ending->usage, usage, member == 0);
+    run.members[member] = MemberState::finished;
+    outcome_.events.push_back(RunEnding{job.id, job.incarnation, node, *run.ending});
+    for (std::size_t other = 0; other < run.members.size(); ++other)
+        if (run.members[other] != MemberState::finished)
+            outcome_.effects.push_back(stop_order(job, run, other, other == 0 ? cause : "the job has ended"));
+}
+
+void RunEnds::part_ended(const Job& job, NodeId node, const JobEnd& end, const Usage& usage)
+{
+    auto whole = end;
+    const auto& nodes = job.run->placement.nodes;
+    if (nodes.front().node != node && end.state != JobState::node_fail) {
+        // The script is what a job comes to: a member that ends by itself is a failure, and not the script's.
+        if (job.stop)
+            whole = {.state = JobState::cancelled, .end_class = EndClass::user, .exit_code = {}, .signal = 0, .cause = job.stop->cause};
+        else
+            whole = {.state = JobState::failed, .end_class = EndClass::system, .exit_code = {}, .signal = 0,
+                     .cause = fmt::format("node {}: {}", state_.nodes[node.value].name,
+                                          end.cause.empty() ? "its part of the job ended before the script" : end.cause)};
+    }
+    part_over(job, node, std::move(whole), usage, true);
+}
+
+void RunEnds::part_lost(const Job& job, NodeId node, std::string cause, bool may_requeue)
+{
+    part_over(job, node, {.state = JobState::node_fail, .end_class = EndClass::node, .exit_code = {}, .signal = 0, .cause = std::move(cause)},
+              {}, may_requeue);
+}
+
+void RunEnds::part_prepared(const Job& job, NodeId node)
+{
+    if (over(job, node) || job.stop)
+        return;
+    auto& run = *run_of(job);
+    const auto member = *member_of(run, node);
+    if (run.ending || member == 0 || run.members[member] == MemberState::prepared)
+        return;
+    run.members[member] = MemberState::prepared;
+    outcome_.events.push_back(NodePrepared{job.id, job.incarnation, node});
+    if (script_may_run(run))
+        outcome_.effects.push_back(start_order(job, run, 0));
+}
+
+} // namespace jarvis::cluster
