@@ -163,33 +163,26 @@ private:
         send(*result);
     }
 
-    // The ids of a change: as they were given, or those that the filter finds.
-    asio::awaitable<Result<std::vector<JobId>>> ids_of(const wire::JobFilter& message)
+    // What a change is about: as it was named, or what the filter finds.
+    asio::awaitable<Result<std::vector<JobSelection>>> selections_of(const wire::JobFilter& message)
     {
         auto filter = filter_from(message, uid_);
         if (!filter)
             co_return std::unexpected(filter.error());
         if (filter->empty())
             co_return fail(Errc::invalid, "no jobs were named; give ids, or a filter such as --user");
-        const bool narrowed = !filter->uids.empty() || !filter->states.empty() || !filter->names.empty() || !filter->partitions.empty();
-        if (!filter->ids.empty() && !narrowed)
-            co_return std::move(filter->ids);
-        auto collect = [filter = *filter](const Replica& replica) { return find_jobs(replica, filter, false); };
-        auto found = co_await front_.ask(std::move(collect));
-        if (!found)
-            co_return std::unexpected(found.error());
-        auto ids = std::move(found->unknown); // so that they are answered as such
-        for (const auto& job : found->jobs)
-            ids.push_back(job->id);
-        co_return ids;
+        if (!filter->jobs.empty() && !filter->narrows())
+            co_return std::move(filter->jobs);
+        auto collect = [filter = *filter](const Replica& replica) { return select_jobs(replica, filter); };
+        co_return co_await front_.ask(std::move(collect));
     }
 
     asio::awaitable<void> change_jobs(const cluster::Caller& caller, const wire::Request& request)
     {
         const auto& change = request.change_jobs();
-        auto ids = co_await ids_of(change.filter());
-        if (!ids) {
-            reply_error(request.tag(), ids.error());
+        auto jobs = co_await selections_of(change.filter());
+        if (!jobs) {
+            reply_error(request.tag(), jobs.error());
             co_return;
         }
         if (change.action() == wire::ChangeJobs::SIGNAL && (change.signal() < 1 || change.signal() > 64)) {
@@ -199,9 +192,9 @@ private:
         wire::Reply reply;
         reply.set_tag(request.tag());
         (void)reply.mutable_change();
-        for (std::size_t first = 0; first < ids->size(); first += jobs_per_command) {
-            std::vector<JobId> part(ids->begin() + static_cast<std::ptrdiff_t>(first),
-                                    ids->begin() + static_cast<std::ptrdiff_t>(std::min(ids->size(), first + jobs_per_command)));
+        for (std::size_t first = 0; first < jobs->size(); first += jobs_per_command) {
+            std::vector<JobSelection> part(jobs->begin() + static_cast<std::ptrdiff_t>(first),
+                                           jobs->begin() + static_cast<std::ptrdiff_t>(std::min(jobs->size(), first + jobs_per_command)));
             auto answer = co_await front_.decide(job_command(caller, change, std::move(part)));
             if (!answer.body) {
                 reply_error(request.tag(), answer.body.error());
@@ -213,14 +206,15 @@ private:
         send(reply);
     }
 
-    static cluster::Command job_command(const cluster::Caller& caller, const wire::ChangeJobs& change, std::vector<JobId> ids)
+    static cluster::Command job_command(const cluster::Caller& caller, const wire::ChangeJobs& change, std::vector<JobSelection> jobs)
     {
         switch (change.action()) {
-        case wire::ChangeJobs::HOLD: return cluster::HoldJobs{0, caller, std::move(ids)};
-        case wire::ChangeJobs::RELEASE: return cluster::ReleaseJobs{0, caller, std::move(ids)};
+        case wire::ChangeJobs::HOLD: return cluster::HoldJobs{0, caller, std::move(jobs)};
+        case wire::ChangeJobs::RELEASE: return cluster::ReleaseJobs{0, caller, std::move(jobs)};
+        case wire::ChangeJobs::REQUEUE: return cluster::RequeueJobs{0, caller, std::move(jobs)};
         case wire::ChangeJobs::SIGNAL:
-            return cluster::SignalJobs{0, caller, std::move(ids), change.signal(), change.batch_only()};
-        default: return cluster::CancelJobs{0, caller, std::move(ids)};
+            return cluster::SignalJobs{0, caller, std::move(jobs), change.signal(), change.batch_only()};
+        default: return cluster::CancelJobs{0, caller, std::move(jobs)};
         }
     }
 
@@ -228,7 +222,9 @@ private:
     {
         for (const auto& item : items) {
             auto& out = *reply.mutable_change()->add_items();
-            out.set_job_id(item.job.value);
+            out.set_job_id(item.job.job);
+            if (item.job.tasks)
+                *out.mutable_tasks() = wire::to_message(*item.job.tasks);
             out.set_node(item.node);
             if (!item.result)
                 *out.mutable_error() = wire::to_message(item.result.error());
@@ -284,7 +280,7 @@ private:
             reply_error(request.tag(), known.error());
             co_return;
         }
-        const bool ended = request.query_jobs().include_ended();
+        const auto ended = request.query_jobs().include_ended() ? Ended::shown : Ended::left_out;
         auto collect = [filter = *filter, ended](const Replica& replica) { return find_jobs(replica, filter, ended); };
         auto found = co_await front_.ask(std::move(collect));
         if (!found) {
@@ -329,9 +325,7 @@ private:
             reply_error(request.tag(), {Errc::unavailable, "the controller is busy or stopping; ask again"});
             co_return;
         }
-        JobFilter filter;
-        filter.ids = {id};
-        auto collect = [filter](const Replica& replica) { return find_jobs(replica, filter, true); };
+        auto collect = [id](const Replica& replica) { return find_job(replica, id); };
         auto found = co_await front_.ask(std::move(collect));
         if (!found || found->jobs.empty()) {
             reply_error(request.tag(), found ? Error{Errc::not_found, fmt::format("no job {} (ended jobs are in jacct)", id)} : found.error());

@@ -151,7 +151,7 @@ Result<Recovered> Controller::recover()
     if (!seen)
         return std::unexpected(seen.error());
     history_ = std::make_unique<HistoryFollower>(*store_, *seen);
-    auto recovered = recover_state(*store_, *seen, [&](const cluster::State& state, std::vector<cluster::JobPtr> ended) {
+    auto recovered = recover_state(*store_, *seen, [&](const cluster::State& state, std::vector<ShownJob> ended) {
         if (state.sequence > *seen)
             history_->push({state.sequence, ended, ended.empty() ? nullptr : make_briefs(state)});
     });
@@ -171,7 +171,7 @@ void Controller::make_threads(cluster::State state, cluster::BootClock clock)
     replica_ = std::make_unique<Replica>(
         state, metrics_, Replica::Listeners{
                    .publish =
-                       [this, post](SequenceNumber sequence, std::vector<cluster::Effect> effects, std::vector<JobId> ended) {
+                       [this, post](SequenceNumber sequence, std::vector<cluster::Effect> effects, EndedIds ended) {
                            if (effects.empty() && ended.empty())
                                return;
                            post([this, sequence, effects = std::move(effects), ended = std::move(ended)]() mutable {

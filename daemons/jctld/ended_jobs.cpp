@@ -1,5 +1,7 @@
 #include "ended_jobs.hpp"
 
+#include "cluster/relations.hpp"
+
 namespace jarvis::jctld {
 
 NodeBriefs make_briefs(const cluster::State& state)
@@ -12,23 +14,48 @@ NodeBriefs make_briefs(const cluster::State& state)
     return briefs;
 }
 
+ShownJob::ShownJob(cluster::JobPtr shown, const IndexSet& of_tasks) : job(std::move(shown)), task_count(of_tasks.size())
+{
+    constexpr std::size_t most_ranges = 1000;
+    auto first = std::make_shared<IndexSet>();
+    for (auto [from, to] : of_tasks.ranges()) {
+        if (first->ranges().size() == most_ranges)
+            break;
+        first->insert_range(from, to);
+    }
+    tasks = std::move(first);
+}
+
 void EndedCollector::before(const cluster::State& state, const cluster::Event& event, Instant at)
 {
     const auto* requeued = std::get_if<cluster::JobRequeued>(&event);
     if (!requeued)
         return;
-    auto record = std::make_shared<cluster::Job>(*state.find(requeued->job));
-    record->state = JobState::node_fail;
-    record->ended = cluster::Ended{.end = {.state = JobState::node_fail, .end_class = EndClass::node, .exit_code = {}, .signal = 0,
-                                           .cause = requeued->cause + "; requeued"},
-                                   .usage = {}, .at = at, .wall = state.wall(at)};
-    jobs_.push_back(std::move(record));
+    const auto before = state.find(requeued->job);
+    if (before->ended)
+        return; // that incarnation has its record
+    auto record = std::make_shared<cluster::Job>(*before);
+    JobEnd end{.state = JobState::node_fail, .end_class = EndClass::node, .exit_code = {}, .signal = 0, .cause = requeued->cause};
+    if (requeued->end)
+        end = *requeued->end;
+    end.cause += end.cause.empty() ? "requeued" : "; requeued";
+    record->state = end.state;
+    record->ended = cluster::Ended{.end = std::move(end), .usage = requeued->usage, .at = at, .wall = state.wall(at)};
+    jobs_.push_back(ShownJob(std::move(record)));
 }
 
 void EndedCollector::after(const cluster::State& state, const cluster::Event& event)
 {
-    if (const auto* ended = std::get_if<cluster::JobEnded>(&event))
-        jobs_.push_back(state.find(ended->job));
+    if (const auto* ended = std::get_if<cluster::JobEnded>(&event)) {
+        ids_.jobs.push_back(ended->job);
+        if (auto job = state.find(ended->job); !job->is_array())
+            jobs_.push_back(ShownJob(std::move(job)));
+    }
+    if (const auto* tasks = std::get_if<cluster::TasksEnded>(&event)) {
+        ids_.tasks.emplace_back(tasks->array.value, tasks->tasks);
+        const auto first = cluster::unsplit_task(*state.find(tasks->array), state.arrays.at(tasks->array.value), tasks->tasks.first());
+        jobs_.push_back(ShownJob(first, tasks->tasks));
+    }
 }
 
 } // namespace jarvis::jctld

@@ -1,6 +1,7 @@
 #include "front.hpp"
 
 #include "client_session.hpp"
+#include "cluster/relations.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
@@ -100,7 +101,7 @@ asio::awaitable<void> Front::stop()
     co_await tasks_.wait();
 }
 
-void Front::publish(SequenceNumber sequence, std::vector<cluster::Effect> effects, const std::vector<JobId>& ended)
+void Front::publish(SequenceNumber sequence, std::vector<cluster::Effect> effects, const EndedIds& ended)
 {
     for (auto& effect : effects) {
         auto* reply = std::get_if<cluster::Reply>(&effect);
@@ -115,12 +116,21 @@ void Front::publish(SequenceNumber sequence, std::vector<cluster::Effect> effect
             slot->set({sequence, std::move(reply->body)});
         }
     }
-    for (JobId job : ended) {
+    for (JobId job : ended.jobs) {
         auto [first, last] = waiters_.equal_range(job);
         for (auto it = first; it != last; ++it)
             it->second->set(true);
         waiters_.erase(first, last);
     }
+    for (const auto& [array, tasks] : ended.tasks)
+        for (auto it = waiters_.upper_bound({array}); it != waiters_.end() && it->first.value == array;) {
+            if (!tasks.contains(it->first.task)) {
+                ++it;
+                continue;
+            }
+            it->second->set(true);
+            it = waiters_.erase(it);
+        }
 }
 
 void Front::reject(cluster::Token token, const Error& error)
@@ -175,8 +185,8 @@ asio::awaitable<bool> Front::wait_for_end(JobId job)
     const auto place = waiters_.emplace(job, &slot);
     // Registered first and looked at then, so that an end in between is not missed.
     auto collect = [job](const Replica& replica) {
-        const auto found = replica.state().find(job);
-        return !found || is_final(found->state);
+        const auto fate = cluster::fate_of(replica.state(), job);
+        return !fate.known || fate.over;
     };
     auto ended = co_await ask(std::move(collect));
     const auto unregister = [&] {

@@ -108,7 +108,7 @@ public:
     asio::awaitable<void> stop();
 
     // From the replica and the owner, by way of the loop.
-    void publish(SequenceNumber sequence, std::vector<cluster::Effect> effects, const std::vector<JobId>& ended);
+    void publish(SequenceNumber sequence, std::vector<cluster::Effect> effects, const EndedIds& ended);
     void reject(cluster::Token token, const Error& error);
 
     bool reloading = false; // one reload of the configuration at a time: see reload_configuration()
@@ -132,7 +132,7 @@ public:
     // Runs `question` on the replica's thread and returns what it returned.
     template <class F>
     asio::awaitable<Result<std::invoke_result_t<F&, const Replica&>>> ask(F question);
-    // Until the job has ended, if it has not; false when the wait was cancelled.
+    // Until the job, array or task has ended, if it has not; false when the wait was cancelled.
     asio::awaitable<bool> wait_for_end(JobId job);
     // The blob, from memory or the storage.
     asio::awaitable<Result<BlobBytes>> blob(BlobHash hash);

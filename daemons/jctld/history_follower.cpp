@@ -91,8 +91,9 @@ bool HistoryFollower::apply(const std::vector<EndedJobs>& items)
         count += item.jobs.size();
     records.reserve(count);
     for (const auto& item : items)
-        for (const auto& job : item.jobs) {
-            records.push_back(job_detail(*job, *item.nodes).SerializeAsString());
+        for (const auto& shown : item.jobs) {
+            const auto& job = shown.job;
+            records.push_back(job_detail(shown, *item.nodes).SerializeAsString());
             rows.push_back({.sequence = item.sequence,
                             .job = job->id,
                             .incarnation = job->incarnation,

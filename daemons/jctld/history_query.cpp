@@ -2,8 +2,9 @@
 
 #include "daemon/log.hpp"
 #include "daemon/off_loop.hpp"
-#include "wire/limits.hpp"
 #include "views.hpp"
+#include "wire/convert.hpp"
+#include "wire/limits.hpp"
 
 namespace jarvis::jctld {
 
@@ -43,14 +44,30 @@ void take_known(const JobAnswer& answer, const Question& question, const cluster
 {
     const JobListRenderer renderer(answer, caller, true, 0);
     for (std::size_t i = 0; i < answer.jobs.size(); ++i)
-        if (in_window(question, *answer.jobs[i]))
-            found.emplace(Key{answer.jobs[i]->id, answer.jobs[i]->incarnation.value}, renderer.detail_of(i));
+        if (const auto& job = *answer.jobs[i].job; in_window(question, job))
+            found.emplace(Key{job.id, job.incarnation.value}, renderer.detail_of(i));
 }
 
-bool matches(const JobFilter& filter, const wire::JobSummary& summary)
+// A row of tasks that ended without having been jobs is there by the first of them.
+bool is_named(const JobFilter& filter, JobId id, const wire::JobSummary& summary)
+{
+    if (filter.jobs.empty())
+        return true;
+    const auto [first, last] = std::ranges::equal_range(filter.jobs, id.value, {}, &JobSelection::job);
+    return std::any_of(first, last, [&](const JobSelection& selection) {
+        if (!selection.tasks)
+            return true;
+        if (!summary.has_pending_tasks())
+            return id.is_task() && selection.tasks->contains(id.task);
+        auto tasks = wire::from_message(summary.pending_tasks());
+        return tasks && tasks->intersects(*selection.tasks);
+    });
+}
+
+bool matches(const JobFilter& filter, JobId id, const wire::JobSummary& summary)
 {
     return (filter.names.empty() || filter.names.contains(summary.name())) &&
-           (filter.partitions.empty() || filter.partitions.contains(summary.partition()));
+           (filter.partitions.empty() || filter.partitions.contains(summary.partition())) && is_named(filter, id, summary);
 }
 
 Result<Found> read_history(plugin::Storage& storage, const Question& question, const cluster::Caller& caller)
@@ -58,8 +75,9 @@ Result<Found> read_history(plugin::Storage& storage, const Question& question, c
     const std::vector<std::uint32_t> uids(question.filter.uids.begin(), question.filter.uids.end());
     const std::vector<JobState> states(question.filter.states.begin(), question.filter.states.end());
     std::vector<std::uint64_t> numbers;
-    for (JobId id : question.filter.ids)
-        numbers.push_back(id.value);
+    for (const auto& selection : question.filter.jobs)
+        if (numbers.empty() || numbers.back() != selection.job)
+            numbers.push_back(selection.job);
     const plugin::HistoryFilter filter{.jobs = numbers, .uids = uids, .states = states, .since = question.since,
                                        .until = question.until, .limit = max_rows + 1, .after = {}};
     Found found;
@@ -77,7 +95,7 @@ Result<Found> read_history(plugin::Storage& storage, const Question& question, c
             parsed = fail(Errc::corrupt, "the history's record of job {} cannot be read", row.job);
             return false;
         }
-        if (!matches(question.filter, detail.summary()))
+        if (!matches(question.filter, row.job, detail.summary()))
             return true;
         if (row.uid != caller.uid && caller.role < cluster::Role::operator_)
             strip_contents(detail);
@@ -91,8 +109,23 @@ Result<Found> read_history(plugin::Storage& storage, const Question& question, c
     return found;
 }
 
+// Those that were named and of which nothing was found.
+std::vector<JobSelection> not_found(const JobFilter& filter, const Found& found)
+{
+    std::vector<JobSelection> unknown;
+    for (const auto& selection : filter.jobs) {
+        const JobFilter one{.jobs = {selection}, .uids = {}, .partitions = {}, .states = {}, .names = {}, .request = {}};
+        auto at = found.lower_bound({JobId{selection.job}, 0});
+        while (at != found.end() && at->first.first.value == selection.job && !is_named(one, at->first.first, at->second.summary()))
+            ++at;
+        if (at == found.end() || at->first.first.value != selection.job)
+            unknown.push_back(selection);
+    }
+    return unknown;
+}
+
 // `missing` says why the history is not in it, or is empty.
-std::vector<wire::Reply> replies_of(Found found, const JobFilter& filter, std::uint64_t tag, SequenceNumber sequence, const std::string& missing)
+std::vector<wire::Reply> replies_of(Found found, const std::vector<JobSelection>& unknown, std::uint64_t tag, SequenceNumber sequence, const std::string& missing)
 {
     std::vector<wire::Reply> replies;
     std::size_t size = 0;
@@ -106,17 +139,14 @@ std::vector<wire::Reply> replies_of(Found found, const JobFilter& filter, std::u
         size = 0;
     };
     open();
-    std::set<std::uint64_t> ids;
     for (auto& [key, detail] : found) {
-        ids.insert(key.first.value);
         if (size > wire::limits::reply_part / 2)
             open();
         size += detail.ByteSizeLong();
         *replies.back().mutable_jobs()->add_details() = std::move(detail);
     }
-    for (JobId id : filter.ids)
-        if (!ids.contains(id.value))
-            replies.back().mutable_jobs()->add_unknown_ids(id.value);
+    for (const auto& selection : unknown)
+        put_unknown(selection, *replies.back().mutable_jobs());
     replies.back().mutable_jobs()->set_history_missing(missing);
     return replies;
 }
@@ -128,7 +158,7 @@ asio::awaitable<Result<std::vector<wire::Reply>>> find_history(Front& front, clu
     auto question = question_from(request.query_history(), caller.uid);
     if (!question)
         co_return std::unexpected(question.error());
-    auto collect = [filter = question->filter](const Replica& replica) { return find_jobs(replica, filter, true); };
+    auto collect = [filter = question->filter](const Replica& replica) { return find_jobs(replica, filter, Ended::for_history); };
     auto known = co_await front.ask(std::move(collect));
     if (!known)
         co_return std::unexpected(known.error());
@@ -143,7 +173,8 @@ asio::awaitable<Result<std::vector<wire::Reply>>> find_history(Front& front, clu
             all.merge(*found);
         else
             daemon::log().warn("the accounting history cannot be read: {}", found.error().message);
-        return replies_of(std::move(all), question->filter, request.tag(), known->sequence, found ? "" : found.error().message);
+        const auto unknown = not_found(question->filter, all);
+        return replies_of(std::move(all), unknown, request.tag(), known->sequence, found ? "" : found.error().message);
     });
     co_return merged;
 }

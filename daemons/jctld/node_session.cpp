@@ -166,7 +166,9 @@ asio::awaitable<void> NodeSession::write_start(cluster::StartOnNode start)
     order.set_cluster_uuid(std::string(uuid.begin(), uuid.end()));
     wire::put_job_id(start.job.job, order);
     order.set_incarnation(start.job.incarnation.value);
-    *order.mutable_request() = wire::to_message(*start.request);
+    *order.mutable_request() = wire::to_task_message(*start.request);
+    if (start.job.job.is_task())
+        put_array(start.request, *order.mutable_array());
     for (const auto& part : start.placement.nodes)
         if (part.node == start.node)
             *order.mutable_placement() = wire::to_message(part);
@@ -184,6 +186,19 @@ asio::awaitable<void> NodeSession::write_start(cluster::StartOnNode start)
             co_return; // the node's next report brings it up again
         }
     co_await write(std::move(message));
+}
+
+// Of an array with many steps this takes a while, and its tasks start one after the other.
+void NodeSession::put_array(const std::shared_ptr<const JobRequest>& request, wire::ArrayShape& message)
+{
+    if (last_array_ != request) {
+        last_array_ = request;
+        last_shape_ = shape_of(request->array.tasks);
+    }
+    message.set_min(last_shape_.min);
+    message.set_max(last_shape_.max);
+    message.set_step(last_shape_.step);
+    message.set_count(last_shape_.count);
 }
 
 void NodeSession::fail_start(const cluster::StartOnNode& start, const std::string& cause)

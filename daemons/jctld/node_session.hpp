@@ -33,11 +33,14 @@ private:
     std::deque<cluster::Effect> outbox_;
     bool draining_ = false;
     std::uint64_t serial_ = 0;
+    std::shared_ptr<const JobRequest> last_array_; // of the newest start of a task
+    ArrayShape last_shape_;
     daemon::TaskGroup tasks_;
 
     asio::awaitable<void> drain();
     asio::awaitable<void> write(wire::ToNode message);
     asio::awaitable<void> write_start(cluster::StartOnNode start);
+    void put_array(const std::shared_ptr<const JobRequest>& request, wire::ArrayShape& message);
     // The job ends here: what it needs to start is gone.
     void fail_start(const cluster::StartOnNode& start, const std::string& cause);
 };

@@ -10,76 +10,10 @@
 
 namespace jarvis::jctld {
 
-bool JobFilter::matches(const cluster::Job& job) const
-{
-    return (uids.empty() || uids.contains(job.request->account.uid)) &&
-           (partitions.empty() || partitions.contains(job.request->partition)) && (states.empty() || states.contains(job.state)) &&
-           (names.empty() || names.contains(job.request->name)) && (!request || job.request_id == *request);
-}
-
-Result<JobFilter> filter_from(const wire::JobFilter& message, std::uint32_t uid)
-{
-    JobFilter filter;
-    for (auto id : message.ids())
-        filter.ids.push_back(JobId{id});
-    std::sort(filter.ids.begin(), filter.ids.end());
-    filter.ids.erase(std::unique(filter.ids.begin(), filter.ids.end()), filter.ids.end());
-    filter.uids = {message.uids().begin(), message.uids().end()};
-    filter.partitions = {message.partitions().begin(), message.partitions().end()};
-    filter.names = {message.names().begin(), message.names().end()};
-    for (auto number : message.states()) {
-        auto state = wire::job_state_from(number);
-        if (!state)
-            return std::unexpected(state.error());
-        filter.states.insert(*state);
-    }
-    if (!message.request_id().empty()) {
-        if (message.request_id().size() != 16)
-            return fail(Errc::invalid, "a request id has 16 bytes (32 hexadecimal digits), not {}", message.request_id().size());
-        cluster::RequestId request{.uid = uid, .id = {}};
-        std::copy(message.request_id().begin(), message.request_id().end(), request.id.begin());
-        filter.request = request;
-    }
-    return filter;
-}
-
-JobAnswer find_jobs(const Replica& replica, const JobFilter& filter, bool include_ended)
-{
-    const auto& state = replica.state();
-    JobAnswer answer{.sequence = state.sequence, .jobs = {}, .reasons = {}, .unknown = {}, .nodes = replica.briefs()};
-    const auto take = [&](const cluster::JobPtr& job) {
-        answer.jobs.push_back(job);
-        answer.reasons.push_back(job->state == JobState::pending ? cluster::wait_reason(state, replica.board(), *job)
-                                                                 : cluster::WaitReason{});
-    };
-    if (filter.request) {
-        const auto found = state.index.requests.find(*filter.request);
-        if (found != state.index.requests.end())
-            if (const auto job = state.find(found->second); filter.matches(*job))
-                take(job);
-        return answer;
-    }
-    if (!filter.ids.empty()) {
-        for (JobId id : filter.ids) {
-            if (const auto job = state.find(id); !job)
-                answer.unknown.push_back(id);
-            else if (filter.matches(*job))
-                take(job);
-        }
-        return answer;
-    }
-    // A state that was asked for by name is shown, ended or not.
-    const bool ended = include_ended || !filter.states.empty();
-    for (const auto& [id, job] : state.jobs)
-        if ((ended || !is_final(job->state)) && filter.matches(*job))
-            take(job);
-    return answer;
-}
-
 wire::JobDetail JobListRenderer::detail_of(std::size_t index) const
 {
-    const auto& job = *answer_.jobs[index];
-    auto detail = job_detail(job, *answer_.nodes);
+    const auto& job = *answer_.jobs[index].job;
+    auto detail = job_detail(answer_.jobs[index], *answer_.nodes);
     if (!answer_.reasons[index].code.empty()) {
         detail.mutable_summary()->mutable_reason()->set_code(answer_.reasons[index].code);
         detail.mutable_summary()->mutable_reason()->set_text(answer_.reasons[index].text);
@@ -109,8 +43,8 @@ std::optional<wire::Reply> JobListRenderer::next()
             continue;
         }
         auto& summary = *list.add_summaries();
-        summary = job_summary(*answer_.jobs[next_], *answer_.nodes);
-        if (!cluster::may_see_contents(caller_, *answer_.jobs[next_]))
+        summary = job_summary(answer_.jobs[next_], *answer_.nodes);
+        if (!cluster::may_see_contents(caller_, *answer_.jobs[next_].job))
             strip_contents(summary);
         if (!answer_.reasons[next_].code.empty()) {
             summary.mutable_reason()->set_code(answer_.reasons[next_].code);
@@ -121,8 +55,8 @@ std::optional<wire::Reply> JobListRenderer::next()
     done_ = next_ == answer_.jobs.size();
     reply.set_more(!done_);
     if (done_)
-        for (JobId id : answer_.unknown)
-            list.add_unknown_ids(id.value);
+        for (const auto& selection : answer_.unknown)
+            put_unknown(selection, list);
     return reply;
 }
 
@@ -151,7 +85,9 @@ wire::SubmitReply test_submit(const Replica& replica, const JobRequest& request)
     wire::SubmitReply reply;
     const auto head = state.index.queues[index].next();
     const auto place = partition.up ? cluster::find_place(state, partition, request) : std::nullopt;
-    if (request.hold || (request.begin && *request.begin > state.wall(state.now))) {
+    if (!request.dependencies.empty()) {
+        reply.set_text("it would wait until its dependencies hold");
+    } else if (request.hold || (request.begin && *request.begin > state.wall(state.now))) {
         reply.set_text("it would wait: it is held, or its begin time lies ahead");
     } else if (head) {
         reply.set_text(fmt::format("it would wait in partition {} behind job {}, the first in line", partition.name, *head));

@@ -11,15 +11,18 @@
 namespace jarvis::jctld {
 
 struct JobFilter {
-    std::vector<JobId> ids;
+    std::vector<JobSelection> jobs; // ascending
     std::set<std::uint32_t> uids;
     std::set<std::string> partitions;
     std::set<JobState> states;
     std::set<std::string> names;
     std::optional<cluster::RequestId> request;
 
-    bool empty() const { return ids.empty() && uids.empty() && partitions.empty() && states.empty() && names.empty() && !request; }
+    bool empty() const { return jobs.empty() && uids.empty() && partitions.empty() && states.empty() && names.empty() && !request; }
     bool matches(const cluster::Job& job) const;
+    bool matches_but_state(const cluster::Job& job) const;
+    // But for ids: whether some of the jobs that were named may be left out.
+    bool narrows() const { return !uids.empty() || !states.empty() || !names.empty() || !partitions.empty(); }
 };
 // `uid` is the asker's, whose request ids they are.
 Result<JobFilter> filter_from(const wire::JobFilter& message, std::uint32_t uid);
@@ -27,12 +30,23 @@ Result<JobFilter> filter_from(const wire::JobFilter& message, std::uint32_t uid)
 // The jobs of an answer. They stay as they are while it is rendered.
 struct JobAnswer {
     SequenceNumber sequence;
-    std::vector<cluster::JobPtr> jobs;         // ascending by id
+    std::vector<ShownJob> jobs;                // ascending by id; an array before its tasks
     std::vector<cluster::WaitReason> reasons;  // of each; empty for one that does not wait
-    std::vector<JobId> unknown;
+    std::vector<JobSelection> unknown;
     NodeBriefs nodes;
 };
-JobAnswer find_jobs(const Replica& replica, const JobFilter& filter, bool include_ended);
+enum class Ended : std::uint8_t {
+    left_out, // unless they are named, by id or by state
+    shown,
+    for_history, // those that the accounting history has as jobs of their own: not the records of arrays
+};
+void put_unknown(const JobSelection& selection, wire::JobList& list);
+JobAnswer find_jobs(const Replica& replica, const JobFilter& filter, Ended ended);
+// One job, array or task; the answer is empty when there is none.
+JobAnswer find_job(const Replica& replica, JobId id);
+
+// What a command about these jobs is to change: whole arrays, or as many of their tasks as the filter lets through.
+std::vector<JobSelection> select_jobs(const Replica& replica, const JobFilter& filter);
 
 // One Reply after the other, each at most about 1 MiB, the last without `more`.
 class JobListRenderer {

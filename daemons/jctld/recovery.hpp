@@ -18,7 +18,7 @@ struct Recovered {
 };
 
 // Called after each replayed group, with the incarnations that it ended and the state that it led to.
-using AfterGroup = std::function<void(const cluster::State&, std::vector<cluster::JobPtr> ended)>;
+using AfterGroup = std::function<void(const cluster::State&, std::vector<ShownJob> ended)>;
 
 // From the newest snapshot on that can be read. `history`: the last group whose ends the accounting history has; then it
 // is the newest that is not behind it, so that `after_group` sees every end that the history lacks, as long as the

@@ -102,7 +102,7 @@ void Replica::refresh_briefs()
         briefs_ = make_briefs(state_);
 }
 
-std::vector<JobId> Replica::take_events(const cluster::EventGroup& group)
+EndedIds Replica::take_events(const cluster::EventGroup& group)
 {
     EndedCollector collector;
     bool nodes_changed = false;
@@ -117,14 +117,8 @@ std::vector<JobId> Replica::take_events(const cluster::EventGroup& group)
     state_.sequence = group.sequence;
     counter_.after_group(state_, group);
     briefs_stale_ |= nodes_changed;
-    auto jobs = collector.take();
-    if (!jobs.empty())
-        refresh_briefs();
-    std::vector<JobId> ended;
-    for (const auto& job : jobs)
-        if (const auto now = state_.find(job->id); !now || is_final(now->state)) // not the requeued
-            ended.push_back(job->id);
-    listeners_.history({group.sequence, std::move(jobs), briefs_});
+    auto ended = collector.take_ids();
+    listeners_.history({group.sequence, collector.take(), briefs_});
     (void)snapshot_if_due(group.events.size());
     return ended;
 }
@@ -140,7 +134,7 @@ bool Replica::snapshot_if_due(std::size_t events) const
 void Replica::take(Durable durable)
 {
     auto& group = durable.batch.group;
-    std::vector<JobId> ended;
+    EndedIds ended;
     if (!group.events.empty()) {
         ended = take_events(group);
         listeners_.feed({std::move(group), state_.wall_offset});

@@ -26,7 +26,7 @@ class Replica {
 public:
     struct Listeners {
         // The front: replies and effects of one batch, and the jobs that ended. Sequence is of the last durable group.
-        std::function<void(SequenceNumber, std::vector<cluster::Effect>, std::vector<JobId> ended)> publish;
+        std::function<void(SequenceNumber, std::vector<cluster::Effect>, EndedIds ended)> publish;
         std::function<void(EndedJobs)> history;
         std::function<void(FeedItem)> feed;
         // Asked after every group; true: a snapshot is wanted, and gets a copy of the state.
@@ -52,7 +52,7 @@ private:
     void run();
     void take(Durable durable);
     void refresh_briefs();
-    std::vector<JobId> take_events(const cluster::EventGroup& group);
+    EndedIds take_events(const cluster::EventGroup& group);
 
 public:
     Replica(cluster::State state, ControllerMetrics& metrics, Listeners listeners);

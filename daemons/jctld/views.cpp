@@ -1,6 +1,7 @@
 #include "views.hpp"
 
 #include "base/hostlist.hpp"
+#include "cluster/dependencies.hpp"
 #include "model/output_pattern.hpp"
 #include "wire/convert.hpp"
 
@@ -42,6 +43,12 @@ std::string expand(const std::string& pattern, const cluster::Job& job, const st
         return {};
     OutputPatternValues values{.job = fmt::format("{}", job.id), .name = job.request->name, .user = job.request->account.user,
                                .array_job = {}, .array_index = "0", .node = {}};
+    if (job.is_array())
+        values.job = fmt::format("{}_%a", job.id); // of each task another one
+    if (job.id.is_task()) {
+        values.array_job = fmt::format("{}", job.id.array());
+        values.array_index = fmt::format("{}", job.id.task);
+    }
     if (job.run)
         values.node = nodes[job.run->placement.nodes.front().node.value].name;
     auto path = expand_output_pattern(pattern, values);
@@ -50,16 +57,24 @@ std::string expand(const std::string& pattern, const cluster::Job& job, const st
 
 } // namespace
 
-wire::JobSummary job_summary(const cluster::Job& job, const std::vector<NodeBrief>& nodes)
+wire::JobSummary job_summary(const ShownJob& shown, const std::vector<NodeBrief>& nodes)
 {
+    const auto& job = *shown.job;
     const auto& request = *job.request;
     wire::JobSummary summary;
     wire::put_job_id(job.id, summary);
+    if (shown.tasks) {
+        *summary.mutable_pending_tasks() = wire::to_message(*shown.tasks);
+        summary.set_task_count(shown.task_count);
+    }
+    summary.set_throttle(request.array.throttle);
     summary.set_uid(request.account.uid);
     summary.set_user(request.account.user);
     summary.set_name(request.name);
     summary.set_partition(request.partition);
-    summary.set_state(static_cast<std::uint32_t>(job.state));
+    // An array is pending as long as some of its tasks have not started.
+    const bool goes_on = job.is_array() && job.state == JobState::pending && shown.task_count == 0;
+    summary.set_state(static_cast<std::uint32_t>(goes_on ? JobState::running : job.state));
     summary.set_submitted_us(microseconds(job.submitted_wall));
     if (request.time_limit)
         summary.set_time_limit_us(request.time_limit->count());
@@ -79,11 +94,14 @@ wire::JobSummary job_summary(const cluster::Job& job, const std::vector<NodeBrie
     return summary;
 }
 
-wire::JobDetail job_detail(const cluster::Job& job, const std::vector<NodeBrief>& nodes)
+wire::JobDetail job_detail(const ShownJob& shown, const std::vector<NodeBrief>& nodes)
 {
+    const auto& job = *shown.job;
     wire::JobDetail detail;
-    *detail.mutable_summary() = job_summary(job, nodes);
-    *detail.mutable_request() = wire::to_message(*job.request);
+    *detail.mutable_summary() = job_summary(shown, nodes);
+    *detail.mutable_request() = job.id.is_task() ? wire::to_task_message(*job.request) : wire::to_message(*job.request);
+    detail.set_dependency(cluster::waits_text(job, 100));
+    detail.set_retries_used(job.failed_attempts);
     if (job.run)
         for (const auto& part : job.run->placement.nodes) {
             const auto& brief = nodes[part.node.value];

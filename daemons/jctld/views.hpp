@@ -9,8 +9,8 @@
 
 namespace jarvis::jctld {
 
-wire::JobSummary job_summary(const cluster::Job& job, const std::vector<NodeBrief>& nodes);
-wire::JobDetail job_detail(const cluster::Job& job, const std::vector<NodeBrief>& nodes);
+wire::JobSummary job_summary(const ShownJob& shown, const std::vector<NodeBrief>& nodes);
+wire::JobDetail job_detail(const ShownJob& shown, const std::vector<NodeBrief>& nodes);
 
 // Takes away what only the owner and operators may see.
 void strip_contents(wire::JobDetail& detail);

@@ -67,6 +67,7 @@ node::StartOrder start_order(node::JobKey key, const wire::StartJob& message)
     order.node_list = message.node_list();
     order.node_count = message.node_count();
     order.script = message.script();
+    order.array = {message.array().min(), message.array().max(), message.array().step(), message.array().count()};
     if (auto read = read_start(message, order); !read)
         order.defect = fmt::format("the start order that the node was given makes no sense: {}", read.error().message);
     return order;

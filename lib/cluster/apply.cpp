@@ -1,6 +1,7 @@
 #include "cluster/apply.hpp"
 
 #include "cluster/apply_nodes.hpp"
+#include "cluster/apply_relations.hpp"
 #include "cluster/derived.hpp"
 
 #include <cassert>
@@ -13,6 +14,21 @@ namespace {
 struct Applier {
     State& state;
     Instant at;
+
+    // Puts a changed job in a job's stead, with all that is counted and queued of it.
+    template <class Change>
+    JobPtr change(JobId id, Change change_job)
+    {
+        const auto before = state.jobs.at(id);
+        leave_queues(state, *before);
+        if (id.is_task())
+            count_task(state, *before, -1);
+        auto after = replace(state, id, change_job);
+        if (id.is_task())
+            count_task(state, *after, 1);
+        enter_queues(state, *after);
+        return after;
+    }
 
     void operator()(const ClusterCreated& event)
     {
@@ -54,38 +70,40 @@ struct Applier {
         state.next_job = JobId{event.job.value + 1};
         state.index.requests.emplace(event.request_id, event.job);
         ++state.index.active_jobs;
-        enter_queues(state, *job);
-        state.jobs.emplace_hint(state.jobs.end(), event.job, std::move(job));
+        begin_relations(state, *job);
+        enter_dependents(state, *job);
+        enter_names(state, *job);
+        const auto place = state.jobs.emplace_hint(state.jobs.end(), event.job, std::move(job));
+        enter_queues(state, *place->second);
     }
 
     void operator()(const JobHeld& event)
     {
-        leave_queues(state, *state.jobs.at(event.job));
-        enter_queues(state, *replace(state, event.job, [&](Job& job) { job.hold = event.hold; }));
+        change(event.job, [&](Job& job) { job.hold = event.hold; });
     }
 
     void operator()(const JobReleased& event)
     {
-        leave_queues(state, *state.jobs.at(event.job));
-        enter_queues(state, *replace(state, event.job, [](Job& job) { job.hold.reset(); }));
+        change(event.job, [](Job& job) { job.hold.reset(); });
     }
 
     void operator()(const BeginReached& event)
     {
-        leave_queues(state, *state.jobs.at(event.job));
-        enter_queues(state, *replace(state, event.job, [](Job& job) { job.waits_for_begin = false; }));
+        change(event.job, [](Job& job) { job.waits_for_begin = false; });
     }
 
     void operator()(const JobStarted& event)
     {
-        leave_queues(state, *state.jobs.at(event.job));
-        occupy(state, *replace(state, event.job, [&](Job& job) {
+        occupy(state, *change(event.job, [&](Job& job) {
                    job.state = JobState::running;
                    job.incarnation = event.incarnation;
                    job.run = Run{.placement = event.placement, .started = at, .started_wall = state.wall(at)};
                    if (event.placement.nodes.size() > 1)
                        job.run->members.assign(event.placement.nodes.size(), MemberState::starting);
                }));
+        if (event.job.is_task())
+            if (auto& first = state.arrays.at(event.job.value).first_start; !first)
+                first = at;
     }
 
     void operator()(const JobStopRequested& event)
@@ -101,31 +119,55 @@ struct Applier {
         const auto before = state.jobs.at(event.job);
         if (holds_resources(before->state))
             vacate(state, *before);
-        leave_queues(state, *before);
-        replace(state, event.job, [&](Job& job) {
+        leave_dependents(state, *before);
+        leave_names(state, *before);
+        const auto after = change(event.job, [&](Job& job) {
             job.state = event.end.state;
             job.ended = Ended{.end = event.end, .usage = event.usage, .at = at, .wall = state.wall(at)};
         });
+        if (event.job.is_task())
+            note_task_end(state, *after);
         state.index.ended.insert({at, event.job});
         --state.index.active_jobs;
     }
 
+    // Of one that runs, or that ended and is still known.
     void operator()(const JobRequeued& event)
     {
-        vacate(state, *state.jobs.at(event.job));
-        enter_queues(state, *replace(state, event.job, [&](Job& job) {
-                         job.state = JobState::pending;
-                         job.incarnation = Incarnation{event.incarnation.value + 1};
-                         job.run.reset();
-                         job.stop.reset();
-                     }));
+        const auto before = state.jobs.at(event.job);
+        if (holds_resources(before->state))
+            vacate(state, *before);
+        if (before->ended) {
+            state.index.ended.erase({before->ended->at, event.job});
+            ++state.index.active_jobs;
+            if (event.job.is_task())
+                note_task_revived(state, *before);
+        }
+        const auto after = change(event.job, [&](Job& job) {
+            job.state = JobState::pending;
+            job.incarnation = Incarnation{event.incarnation.value + 1};
+            job.run.reset();
+            job.stop.reset();
+            job.ended.reset();
+            job.not_before = event.not_before;
+            job.failed_attempts += event.counts_as_retry;
+        });
+        if (!before->ended)
+            return;
+        enter_dependents(state, *after);
+        enter_names(state, *after);
     }
 
     void operator()(const JobForgotten& event)
     {
         const auto job = state.jobs.at(event.job);
         state.index.ended.erase({job->ended->at, job->id});
-        state.index.requests.erase(job->request_id);
+        if (event.job.is_task()) {
+            count_task(state, *job, -1);
+        } else {
+            state.index.requests.erase(job->request_id);
+            state.arrays.erase(event.job.value);
+        }
         state.jobs.erase(event.job);
     }
 
@@ -136,6 +178,11 @@ struct Applier {
     {
         apply_event(state, at, event);
     }
+    void operator()(const TasksSplit& event) { apply_event(state, event, at); }
+    void operator()(const TasksEnded& event) { apply_event(state, event, at); }
+    void operator()(const DependencyResolved& event) { apply_event(state, event, at); }
+    void operator()(const TasksReleased& event) { apply_event(state, event, at); }
+    void operator()(const RetryDue& event) { apply_event(state, event, at); }
 };
 
 } // namespace

@@ -24,6 +24,8 @@ std::string_view command_name(const Command& command)
         std::string_view operator()(const NodeDisconnected&) const { return "disconnection"; }
         std::string_view operator()(const ContinuePass&) const { return "scheduling"; }
         std::string_view operator()(const DownNodes&) const { return "down"; }
+        std::string_view operator()(const RequeueJobs&) const { return "requeue"; }
+        std::string_view operator()(const SettleJob&) const { return "dependencies"; }
     };
     return std::visit(Name{}, command);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/state.hpp"
+#include "model/job_id_text.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -58,24 +59,30 @@ struct SubmitJob {
 struct CancelJobs {
     Token token = 0;
     Caller caller;
-    std::vector<JobId> jobs;
+    std::vector<JobSelection> jobs;
 };
 struct SignalJobs {
     Token token = 0;
     Caller caller;
-    std::vector<JobId> jobs;
+    std::vector<JobSelection> jobs;
     std::int32_t signal = 0;
     bool batch_only = false;
 };
 struct HoldJobs {
     Token token = 0;
     Caller caller;
-    std::vector<JobId> jobs;
+    std::vector<JobSelection> jobs;
 };
 struct ReleaseJobs {
     Token token = 0;
     Caller caller;
-    std::vector<JobId> jobs;
+    std::vector<JobSelection> jobs;
+};
+// Running: stopped and started again; ended: pending once more, as long as they are known.
+struct RequeueJobs {
+    Token token = 0;
+    Caller caller;
+    std::vector<JobSelection> jobs;
 };
 struct DrainNodes {
     Token token = 0;
@@ -129,8 +136,14 @@ struct ContinuePass {
     std::uint32_t partition = 0;
 };
 
+// Goes on with what the start or end of a job means for others: dependencies on it, and its array if that is over. What is
+// left when the outcome is empty does not depend on it.
+struct SettleJob {
+    JobId job;
+};
+
 using Command = std::variant<CreateCluster, StartController, WallClock, Configure, TimePassed, SubmitJob, CancelJobs, SignalJobs,
                              HoldJobs, ReleaseJobs, DrainNodes, ResumeNodes, RegisterNode, NodeReported, NodeDisconnected,
-                             ContinuePass, DownNodes>;
+                             ContinuePass, DownNodes, RequeueJobs, SettleJob>;
 
 } // namespace jarvis::cluster

@@ -13,6 +13,15 @@ constexpr std::size_t batch_of_time = 500;
 // Wall time that moved by less than this against elapsed time is left alone.
 constexpr Duration wall_tolerance = std::chrono::seconds(1);
 
+// What others still wait for is not forgotten before they know of its end, nor an array before its tasks.
+bool may_forget(const State& state, JobId id)
+{
+    if (state.index.on_end.contains(id) || state.index.corr.contains(id))
+        return false;
+    const auto array = id.is_task() ? state.arrays.end() : state.arrays.find(id.value);
+    return array == state.arrays.end() || array->second.known == 0;
+}
+
 Duration offset_of(WallTime wall, Instant now) { return wall.time_since_epoch() - now.time_since_epoch(); }
 
 } // namespace
@@ -59,12 +68,19 @@ Outcome decide(const State& state, const Configure& command, Instant)
 Outcome decide(const State& state, const TimePassed&, Instant now)
 {
     Outcome outcome;
-    for (auto it = state.index.begins.begin();
-         it != state.index.begins.end() && it->first <= state.wall(now) && outcome.events.size() < batch_of_time; ++it)
-        outcome.events.push_back(BeginReached{it->second});
-    for (auto it = state.index.ended.begin();
-         it != state.index.ended.end() && it->first + state.keep_known() <= now && outcome.events.size() < batch_of_time; ++it)
-        outcome.events.push_back(JobForgotten{it->second});
+    auto& events = outcome.events;
+    const auto& index = state.index;
+    for (auto it = index.begins.begin(); it != index.begins.end() && it->first <= state.wall(now) && events.size() < batch_of_time; ++it)
+        events.push_back(BeginReached{it->second});
+    for (auto it = index.retries.begin(); it != index.retries.end() && it->first <= now && events.size() < batch_of_time; ++it)
+        events.push_back(RetryDue{it->second});
+    for (auto it = index.delays.begin(); it != index.delays.end() && std::get<Instant>(*it) <= now && events.size() < batch_of_time; ++it)
+        events.push_back(DependencyResolved{std::get<JobId>(*it), std::get<std::uint32_t>(*it), DependencyOutcome::satisfied, {}});
+    std::size_t looked_at = 0;
+    for (auto it = index.ended.begin(); it != index.ended.end() && it->first + state.keep_known() <= now && events.size() < batch_of_time &&
+                                        ++looked_at <= 2 * batch_of_time; ++it)
+        if (may_forget(state, it->second))
+            events.push_back(JobForgotten{it->second});
     decide_silence(state, now, outcome);
     return outcome;
 }
@@ -72,14 +88,17 @@ Outcome decide(const State& state, const TimePassed&, Instant now)
 std::optional<Instant> next_wake(const State& state)
 {
     std::optional<Instant> wake;
+    const auto at = [&](Instant when) { wake = wake ? std::min(*wake, when) : when; };
     if (!state.index.begins.empty())
-        wake = Instant(state.index.begins.begin()->first.time_since_epoch() - state.wall_offset);
-    if (!state.index.ended.empty()) {
-        const auto forget = state.index.ended.begin()->first + state.keep_known();
-        wake = wake ? std::min(*wake, forget) : forget;
-    }
+        at(Instant(state.index.begins.begin()->first.time_since_epoch() - state.wall_offset));
+    if (!state.index.retries.empty())
+        at(state.index.retries.begin()->first);
+    if (!state.index.delays.empty())
+        at(std::get<Instant>(*state.index.delays.begin()));
+    if (!state.index.ended.empty())
+        at(state.index.ended.begin()->first + state.keep_known());
     if (const auto silence = next_silence(state))
-        wake = wake ? std::min(*wake, *silence) : *silence;
+        at(*silence);
     return wake;
 }
 

@@ -9,7 +9,8 @@ namespace jarvis::cluster {
 
 [[nodiscard]] Outcome decide(const State& state, const Command& command, Instant now);
 
-// One function for each command, by subject: decide.cpp, decide_jobs.cpp, decide_nodes.cpp, decide_pass.cpp.
+// One function for each command, by subject: decide.cpp, decide_jobs.cpp, decide_requeue.cpp, decide_nodes.cpp,
+// decide_pass.cpp, decide_relations.cpp.
 Outcome decide(const State& state, const CreateCluster& command, Instant now);
 Outcome decide(const State& state, const StartController& command, Instant now);
 Outcome decide(const State& state, const WallClock& command, Instant now);
@@ -31,6 +32,8 @@ Outcome decide(const State& state, const DownNodes& command, Instant now);
 // Nodes that have been silent for too long (decide_silence.cpp); a part of TimePassed.
 void decide_silence(const State& state, Instant now, Outcome& outcome);
 std::optional<Instant> next_silence(const State& state);
+Outcome decide(const State& state, const RequeueJobs& command, Instant now);
+Outcome decide(const State& state, const SettleJob& command, Instant now);
 
 // When the clock itself will next change something (a begin time, a job to be forgotten); empty when it will not.
 std::optional<Instant> next_wake(const State& state);

@@ -66,7 +66,7 @@ Outcome decide(const State& state, const DownNodes& command, Instant now)
         if (node.down && !node.down->by.empty() && node.down->reason == command.reason && node.down->confirmed == command.confirmed)
             return;
         if (!ends)
-            ends.emplace(state, outcome);
+            ends.emplace(state, now, outcome);
         const auto& by = command.caller.user;
         down_node(state, node, {command.reason, by, state.wall(now), command.confirmed}, fmt::format("node {} was set down by {}: {}", node.name, by, command.reason),
                   command.confirmed || state.settings.requeue_on_silence, *ends, outcome);

@@ -1,9 +1,27 @@
 // The scheduling pass. One step starts the job that is next in a partition, or says why it has to wait.
 #include "cluster/decide.hpp"
 #include "cluster/reasons.hpp"
+#include "cluster/relations.hpp"
 #include "cluster/submit.hpp"
 
 namespace jarvis::cluster {
+
+namespace {
+
+// What starts when it is a job's turn: of an array the next task, which becomes a job of its own if it is none yet.
+JobRef start_of(const State& state, const Job& job, Outcome& outcome)
+{
+    if (!job.is_array())
+        return {job.id, job.incarnation};
+    const auto& progress = state.arrays.at(job.id.value);
+    const JobId id{job.id.value, *next_task(job, progress)};
+    if (progress.ready.contains(id.task))
+        return {id, state.jobs.at(id)->incarnation};
+    outcome.events.push_back(TasksSplit{job.id, {id.task}});
+    return {id, Incarnation{1}};
+}
+
+} // namespace
 
 Outcome decide(const State& state, const ContinuePass& command, Instant)
 {
@@ -28,12 +46,12 @@ Outcome decide(const State& state, const ContinuePass& command, Instant)
         outcome.advice = why_not(state, command.partition, *job);
         return outcome;
     }
+    const auto starts = start_of(state, *job, outcome);
     // Of several nodes the first starts last, when the others are prepared.
     const auto orders = placement->nodes.size();
     for (std::size_t i = orders == 1 ? 0 : 1; i < orders; ++i)
-        outcome.effects.push_back(
-            StartOnNode{placement->nodes[i].node, {job->id, job->incarnation}, job->request, *placement, i > 0});
-    outcome.events.push_back(JobStarted{job->id, job->incarnation, std::move(*placement)});
+        outcome.effects.push_back(StartOnNode{placement->nodes[i].node, starts, job->request, *placement, i > 0});
+    outcome.events.push_back(JobStarted{starts.job, starts.incarnation, std::move(*placement)});
     return outcome;
 }
 

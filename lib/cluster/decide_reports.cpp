@@ -29,7 +29,7 @@ class Report {
 
 public:
     Report(const State& state, const Node& node, const NodeReport& report, bool rebooted, Instant now, Outcome& outcome)
-        : state_(state), node_(node), report_(report), rebooted_(rebooted), now_(now), outcome_(outcome), ends_(state, outcome)
+        : state_(state), node_(node), report_(report), rebooted_(rebooted), now_(now), outcome_(outcome), ends_(state, now, outcome)
     {
     }
 

@@ -27,7 +27,7 @@ void down_node(const State& state, const Node& node, Down down, const std::strin
 
 void decide_silence(const State& state, Instant now, Outcome& outcome)
 {
-    RunEnds ends(state, outcome);
+    RunEnds ends(state, now, outcome);
     const auto limit = state.settings.down_after;
     for (const auto& [since, id] : state.index.silent) {
         if (since + limit > now || outcome.events.size() >= batch_of_silence)

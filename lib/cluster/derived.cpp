@@ -6,13 +6,13 @@
 
 namespace jarvis::cluster {
 
-namespace {
-
 sched::JobQueue* queue_of(State& state, const Job& job)
 {
     auto found = state.index.partitions.find(job.request->partition);
     return found == state.index.partitions.end() ? nullptr : &state.index.queues[found->second];
 }
+
+namespace {
 
 bool in_classes(const Node& node, const std::vector<std::string>& classes)
 {
@@ -52,6 +52,12 @@ void enter_queues(State& state, const Job& job)
 {
     if (job.state == JobState::pending && job.waits_for_begin)
         state.index.begins.insert({*job.request->begin, job.id});
+    if (job.state == JobState::pending && job.not_before)
+        state.index.retries.insert({*job.not_before, job.id});
+    if (job.is_array())
+        return update_array_queue(state, job.id);
+    if (job.id.is_task())
+        return task_enters(state, job);
     if (!job.eligible())
         return;
     if (auto* queue = queue_of(state, job))
@@ -62,6 +68,12 @@ void leave_queues(State& state, const Job& job)
 {
     if (job.state == JobState::pending && job.waits_for_begin)
         state.index.begins.erase({*job.request->begin, job.id});
+    if (job.state == JobState::pending && job.not_before)
+        state.index.retries.erase({*job.not_before, job.id});
+    if (job.is_array())
+        return; // its key goes when it has changed
+    if (job.id.is_task())
+        return task_leaves(state, job);
     if (auto* queue = job.eligible() ? queue_of(state, job) : nullptr)
         queue->erase(job.queue_key());
 }
@@ -132,6 +144,11 @@ void rebuild_queues(State& state)
 {
     state.index.queues.assign(state.settings.partitions.size(), {});
     state.index.begins.clear();
+    state.index.retries.clear();
+    for (auto& [id, progress] : state.arrays) {
+        progress.queued = false;
+        progress.ready = {};
+    }
     for (const auto& [id, job] : state.jobs)
         enter_queues(state, *job);
 }
@@ -145,9 +162,13 @@ void rebuild_derived(State& state)
         enter_silent(state, node);
     }
     index_partitions(state);
+    rebuild_arrays(state);
     rebuild_queues(state);
     for (const auto& [id, job] : state.jobs) {
-        state.index.requests.emplace(job->request_id, id);
+        if (!id.is_task())
+            state.index.requests.emplace(job->request_id, id);
+        enter_dependents(state, *job);
+        enter_names(state, *job);
         if (job->ended)
             state.index.ended.insert({job->ended->at, id});
         else

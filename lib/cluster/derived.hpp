@@ -24,6 +24,25 @@ JobPtr replace(State& state, JobId id, Change change)
 void enter_queues(State& state, const Job& job);
 void leave_queues(State& state, const Job& job);
 void rebuild_queues(State& state);
+sched::JobQueue* queue_of(State& state, const Job& job);
+
+// Arrays (derived_relations.cpp). After any change of an array or its tasks: whether its key stands in the queue.
+void update_array_queue(State& state, JobId array);
+void task_enters(State& state, const Job& task);
+void task_leaves(State& state, const Job& task);
+// `tasks` of what waits may have been let go by the other arrays.
+void release_tasks(ArrayProgress& progress, const Job& array, const IndexSet& tasks);
+void rebuild_arrays(State& state); // all but what rebuild_queues() makes
+// Counts of an array's tasks: a job of its own came, changed or is forgotten.
+void count_task(State& state, const Job& task, int by);
+
+// Who waits for whom: all that a job still waits for.
+void enter_dependents(State& state, const Job& job);
+void leave_dependents(State& state, const Job& job);
+void leave_dependent(State& state, const Job& job, std::uint32_t dependency);
+// Jobs and arrays that have not ended, by owner and name.
+void enter_names(State& state, const Job& job);
+void leave_names(State& state, const Job& job);
 
 // Takes what a job that runs holds from its nodes, and gives it back.
 void occupy(State& state, const Job& job);

@@ -64,6 +64,10 @@ struct JobRequeued {
     JobId job;
     Incarnation incarnation; // the one that is over
     std::string cause;
+    std::optional<JobEnd> end = {}; // how that one ended; none: its node failed, or it had ended before
+    Usage usage = {};
+    std::optional<Instant> not_before = {}; // it starts again from then on
+    bool counts_as_retry = false;
 };
 // An ended job is known to the accounting history alone from here on.
 struct JobForgotten {
@@ -126,11 +130,45 @@ struct NodeJoined {
     std::string name;
     std::string node_class;
 };
+// Tasks of an array that become jobs of their own, pending as their array is.
+struct TasksSplit {
+    JobId array;
+    IndexSet tasks;
+};
+// Tasks that were no jobs of their own yet, and are over without having started.
+struct TasksEnded {
+    JobId array;
+    IndexSet tasks;
+    JobEnd end;
+};
+
+// Stored by number: never renumber.
+enum class DependencyOutcome : std::uint8_t {
+    satisfied = 1,
+    never = 2,  // it cannot hold any more
+    delayed = 3 // it holds from a known instant on
+};
+struct DependencyResolved {
+    JobId job; // that waits
+    std::uint32_t dependency = 0; // index into its request's list
+    DependencyOutcome outcome = DependencyOutcome::satisfied;
+    Instant due{}; // of delayed
+};
+// Of aftercorr: which tasks of an array the array that it waits for lets go, and which it never will.
+struct TasksReleased {
+    JobId array;
+    std::uint32_t dependency = 0;
+    IndexSet ok, never;
+};
+// The wait before another start is over.
+struct RetryDue {
+    JobId job;
+};
 
 using Event = std::variant<ClusterCreated, ControllerStarted, WallClockSet, Configured, JobSubmitted, JobHeld, JobReleased,
                            BeginReached, JobStarted, JobStopRequested, JobEnded, JobRequeued, JobForgotten, NodeRegistered,
-                           NodeLost, NodeDrained, NodeResumed, NodePrepared, RunEnding, NodeFinished, NodeDowned, NodeCleared, NodeViolation,
-                           NodeJoined>;
+                           NodeLost, NodeDrained, NodeResumed, NodePrepared, RunEnding, NodeFinished, NodeDowned, NodeCleared,
+                           NodeViolation, NodeJoined, TasksSplit, TasksEnded, DependencyResolved, TasksReleased, RetryDue>;
 
 // Which command led to events, who gave it and from where: for whoever reads the feed of events. Nothing is decided by it.
 struct Cause {

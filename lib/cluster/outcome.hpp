@@ -14,7 +14,7 @@ namespace jarvis::cluster {
 
 // How it went for one job or node of a list.
 struct ItemResult {
-    JobId job;        // or
+    JobSelection job; // or
     std::string node;
     Result<void> result;
 };

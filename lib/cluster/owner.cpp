@@ -20,6 +20,7 @@ void add_cause(EventGroup& group, Cause cause, std::size_t events)
 Owner::Owner(State state) : state_(std::move(state))
 {
     examine_all();
+    settle_all();
 }
 
 Batch Owner::run(std::span<const Command> commands, Instant now, bool may_start)
@@ -28,6 +29,10 @@ Batch Owner::run(std::span<const Command> commands, Instant now, bool may_start)
     Batch batch;
     for (const auto& command : commands)
         take(command, now, batch);
+    // Before the pass, which may start what was waited for.
+    for (std::size_t steps = 0; may_start && steps < settles_per_batch && !to_settle_.empty(); ++steps)
+        if (const auto job = *to_settle_.begin(); take(SettleJob{job}, now, batch) == 0)
+            to_settle_.erase(job);
     for (std::size_t steps = 0; may_start && steps < starts_per_batch && !to_examine_.empty(); ++steps)
         take(ContinuePass{*to_examine_.begin()}, now, batch);
     if (!batch.group.events.empty()) {
@@ -38,9 +43,10 @@ Batch Owner::run(std::span<const Command> commands, Instant now, bool may_start)
     return batch;
 }
 
-void Owner::take(const Command& command, Instant now, Batch& batch)
+std::size_t Owner::take(const Command& command, Instant now, Batch& batch)
 {
     auto outcome = decide(state_, command, now);
+    const auto events = outcome.events.size();
     if (!outcome.events.empty())
         add_cause(batch.group, cause_of(state_, command), outcome.events.size());
     for (auto& event : outcome.events) {
@@ -53,6 +59,7 @@ void Owner::take(const Command& command, Instant now, Batch& batch)
         to_examine_.erase(outcome.advice->partition);
         batch.advice.push_back(std::move(*outcome.advice));
     }
+    return events;
 }
 
 // Marks the partitions whose next start an event may have changed.
@@ -64,7 +71,7 @@ void Owner::note(const Event& event)
         return found == state_.index.partitions.end() ? std::nullopt : std::optional(found->second);
     };
     const auto came = [&](JobId id) { // only a new head changes who is next
-        if (auto partition = partition_of(id); partition && state_.index.queues[*partition].next() == id)
+        if (auto partition = partition_of(id); partition && state_.index.queues[*partition].next() == id.array())
             to_examine_.insert(*partition);
     };
     const auto went = [&](JobId id) {
@@ -82,7 +89,10 @@ void Owner::note(const Event& event)
         void operator()(const JobHeld& e) { job_went(e.job); }
         void operator()(const JobEnded& e)
         {
+            owner.note_end(e.job);
             const auto job = owner.state_.find(e.job);
+            if (e.job.is_task()) // its array may start another one now
+                job_came(e.job);
             if (!job->run)
                 return job_went(e.job);
             for (const auto& part : job->run->placement.nodes)
@@ -108,11 +118,57 @@ void Owner::note(const Event& event)
         void operator()(const ControllerStarted&) { owner.examine_all(); }
         void operator()(const ClusterCreated&) {}
         void operator()(const WallClockSet&) {}
-        void operator()(const JobStarted&) {}
+        void operator()(const JobStarted& e) { owner.note_start(e.job); }
+        void operator()(const TasksSplit& e) { job_came(e.array); }
+        void operator()(const TasksEnded& e)
+        {
+            owner.to_settle_.insert(e.array);
+            job_went(e.array);
+        }
+        void operator()(const DependencyResolved& e) { job_came(e.job); }
+        void operator()(const TasksReleased& e) { job_came(e.array); }
+        void operator()(const RetryDue& e) { job_came(e.job); }
         void operator()(const JobStopRequested&) {}
         void operator()(const JobForgotten&) {}
     };
     std::visit(Visitor{*this, came, went}, event);
+}
+
+void Owner::note_start(JobId id)
+{
+    for (JobId of : {id, id.array()})
+        if (state_.index.on_start.contains(of))
+            to_settle_.insert(of);
+}
+
+void Owner::note_end(JobId id)
+{
+    const auto& index = state_.index;
+    if (index.on_start.contains(id) || index.on_end.contains(id) || (id.is_task() && index.corr.contains(id.array())))
+        to_settle_.insert(id);
+    if (id.is_task()) {
+        if (state_.arrays.at(id.value).done())
+            to_settle_.insert(id.array());
+        return;
+    }
+    const auto job = state_.find(id);
+    const auto same = index.same_name.find({job->request->account.uid, job->request->name});
+    if (same != index.same_name.end() && state_.find(*same->second.begin())->waits)
+        to_settle_.insert(*same->second.begin());
+}
+
+// Whatever may have been left when the controller ended.
+void Owner::settle_all()
+{
+    for (const auto* dependents : {&state_.index.on_start, &state_.index.on_end, &state_.index.corr})
+        for (const auto& [id, waiting] : *dependents)
+            to_settle_.insert(id);
+    for (const auto& [id, progress] : state_.arrays)
+        if (progress.done())
+            to_settle_.insert({id});
+    for (const auto& [name, jobs] : state_.index.same_name)
+        if (state_.find(*jobs.begin())->waits)
+            to_settle_.insert(*jobs.begin());
 }
 
 void Owner::examine_node(NodeId node)

@@ -18,10 +18,12 @@ struct Batch {
 class Owner {
     State state_;
     std::set<std::uint32_t> to_examine_; // partitions in which something may be able to start
+    std::set<JobId> to_settle_;          // jobs whose start or end may mean something for others
 
 public:
     // Counted, so that a pass ends alike on any machine.
     static constexpr std::size_t starts_per_batch = 128;
+    static constexpr std::size_t settles_per_batch = 64;
 
     explicit Owner(State state);
 
@@ -32,11 +34,14 @@ public:
     Batch run(std::span<const Command> commands, Instant now, bool may_start = true);
 
     // True while the pass has more to do: call run() again, with or without commands.
-    bool unfinished() const { return !to_examine_.empty(); }
+    bool unfinished() const { return !to_examine_.empty() || !to_settle_.empty(); }
 
 private:
-    void take(const Command& command, Instant now, Batch& batch);
+    std::size_t take(const Command& command, Instant now, Batch& batch); // how many events came of it
     void note(const Event& event);
+    void note_start(JobId id);
+    void note_end(JobId id);
+    void settle_all();
     void examine_node(NodeId node);
     void examine_all();
 };

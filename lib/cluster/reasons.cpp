@@ -2,6 +2,7 @@
 
 #include "base/units.hpp"
 #include "cluster/node_choice.hpp"
+#include "cluster/relation_reasons.hpp"
 
 namespace jarvis::cluster {
 
@@ -135,17 +136,19 @@ WaitReason wait_reason(const State& state, const AdviceBoard& board, const Job& 
         return {"Held", fmt::format("held by {}", job.hold->by)};
     if (job.waits_for_begin)
         return {"BeginTime", fmt::format("begins at {}", format_rfc3339(*job.request->begin))};
+    if (auto related = relation_reason(state, job))
+        return *related;
     const auto found = state.index.partitions.find(job.request->partition);
     if (found == state.index.partitions.end())
         return {"PartitionGone", fmt::format("partition {} is no longer configured", job.request->partition)};
     const auto advice = board.find(found->second);
     if (advice == board.end() || !advice->second.head)
         return {"NotExamined", "not yet examined"};
-    if (advice->second.head == job.id)
+    if (advice->second.head == job.id.array())
         return {advice->second.code, advice->second.text};
     // Who is first is the state's to say: the head of the queue may be another one than the pass saw.
     const auto head = state.index.queues[found->second].next();
-    if (head == job.id)
+    if (head == job.id.array())
         return {"NotExamined", "not yet examined"};
     return {"Priority", fmt::format("behind job {}, the first in line", head ? *head : *advice->second.head)};
 }

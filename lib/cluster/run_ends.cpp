@@ -4,14 +4,6 @@
 
 namespace jarvis::cluster {
 
-void end_run(const Job& job, JobEnd end, const Usage& usage, bool may_requeue, Outcome& outcome)
-{
-    if (end.state == JobState::node_fail && may_requeue && job.request->requeue && !job.stop)
-        outcome.events.push_back(JobRequeued{job.id, job.incarnation, end.cause});
-    else
-        outcome.events.push_back(JobEnded{job.id, job.incarnation, std::move(end), usage});
-}
-
 std::optional<std::size_t> member_of(const Run& run, NodeId node)
 {
     const auto& nodes = run.placement.nodes;
@@ -47,6 +39,15 @@ StopOnNode stop_order(const Job& job, const Run& run, std::size_t member, std::s
             .why = run.ending && member > 0 ? StopWhy::finished : StopWhy::cancelled, .cause = std::move(cause)};
 }
 
+// The script's end ends its members; before the script has started they are all told.
+void order_stop(const Job& job, const std::string& cause, Outcome& outcome)
+{
+    const auto& run = *job.run;
+    const auto told = run.ending ? 0 : script_may_run(run) ? 1 : run.placement.nodes.size();
+    for (std::size_t member = 0; member < told; ++member)
+        outcome.effects.push_back(stop_order(job, run, member, cause));
+}
+
 Run* RunEnds::run_of(const Job& job)
 {
     auto [found, is_new] = touched_.try_emplace(job.id);
@@ -70,7 +71,7 @@ void RunEnds::through(const Job& job, Run& run, std::size_t member)
     run.members[member] = MemberState::finished;
     if (!std::ranges::all_of(run.members, [](MemberState state) { return state == MemberState::finished; }))
         return;
-    end_run(job, run.ending->end, run.ending->usage, run.ending->may_requeue, outcome_);
+    outcome_.events.push_back(end_of_run(job, run.ending->end, run.ending->usage, run.ending->may_requeue, now_));
     touched_[job.id].reset();
 }
 
@@ -79,7 +80,7 @@ void RunEnds::part_over(const Job& job, NodeId node, JobEnd end, const Usage& us
     if (over(job, node))
         return;
     if (job.run->members.empty()) {
-        end_run(job, std::move(end), usage, may_requeue, outcome_);
+        outcome_.events.push_back(end_of_run(job, std::move(end), usage, may_requeue, now_));
         touched_[job.id].reset();
         return;
     }
@@ -109,7 +110,7 @@ void RunEnds::part_ended(const Job& job, NodeId node, const JobEnd& end, const U
     if (nodes.front().node != node && end.state != JobState::node_fail) {
         // The script is what a job comes to: a member that ends by itself is a failure, and not the script's.
         if (job.stop)
-            whole = {.state = JobState::cancelled, .end_class = EndClass::user, .exit_code = {}, .signal = 0, .cause = job.stop->cause};
+            whole = cancelled(job.stop->cause);
         else
             whole = {.state = JobState::failed, .end_class = EndClass::system, .exit_code = {}, .signal = 0,
                      .cause = fmt::format("node {}: {}", state_.nodes[node.value].name,

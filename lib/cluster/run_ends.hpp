@@ -8,9 +8,16 @@
 
 namespace jarvis::cluster {
 
-// The end of one incarnation: the job's end, or its way back into the queue when its node failed and its owner asked.
-// may_requeue: nothing of a job that ends as NODE_FAIL runs any more, or the site takes the risk.
-void end_run(const Job& job, JobEnd end, const Usage& usage, bool may_requeue, Outcome& outcome);
+// What follows from an end that a node reported, or that its node's failure is: the job's end; or its way back into the queue,
+// because somebody asked for that, because its node failed and its owner wants it, or by its --retry. may_requeue: nothing of
+// a job that ends as NODE_FAIL runs any more, or the site takes the risk; else it ends for good.
+Event end_of_run(const Job& job, JobEnd end, const Usage& usage, bool may_requeue, Instant now);
+
+// CANCELLED, by its owner, an operator or what its owner asked for.
+inline JobEnd cancelled(std::string cause)
+{
+    return {.state = JobState::cancelled, .end_class = EndClass::user, .exit_code = {}, .signal = 0, .cause = std::move(cause)};
+}
 
 std::optional<std::size_t> member_of(const Run& run, NodeId node);
 
@@ -25,6 +32,7 @@ void add_usage(Usage& sum, const Usage& part, bool first_node);
 // words of the same decision came to is kept here.
 class RunEnds {
     const State& state_;
+    const Instant now_;
     Outcome& outcome_;
     std::map<JobId, std::optional<Run>> touched_; // empty: over
 
@@ -33,7 +41,7 @@ class RunEnds {
     void part_over(const Job& job, NodeId node, JobEnd end, const Usage& usage, bool may_requeue);
 
 public:
-    RunEnds(const State& state, Outcome& outcome) : state_(state), outcome_(outcome) {}
+    RunEnds(const State& state, Instant now, Outcome& outcome) : state_(state), now_(now), outcome_(outcome) {}
 
     // The job has ended or was requeued, or this node is through with it.
     bool over(const Job& job, NodeId node);
@@ -51,5 +59,7 @@ public:
 // The order by which a part of a run starts on its node, and the one by which it ends there.
 StartOnNode start_order(const Job& job, const Run& run, std::size_t member);
 StopOnNode stop_order(const Job& job, const Run& run, std::size_t member, std::string cause);
+// To whoever must hear that a running job is to end.
+void order_stop(const Job& job, const std::string& cause, Outcome& outcome);
 
 } // namespace jarvis::cluster

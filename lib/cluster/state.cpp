@@ -15,15 +15,16 @@ bool operator==(const Job& a, const Job& b)
 {
     return a.id == b.id && same_requests(a.request, b.request) && a.request_id == b.request_id && a.digest == b.digest &&
            a.priority == b.priority && a.submitted == b.submitted && a.submitted_wall == b.submitted_wall && a.state == b.state &&
-           a.incarnation == b.incarnation && a.waits_for_begin == b.waits_for_begin && a.hold == b.hold && a.run == b.run &&
-           a.stop == b.stop && a.ended == b.ended;
+           a.incarnation == b.incarnation && a.waits_for_begin == b.waits_for_begin && a.failed_attempts == b.failed_attempts &&
+           a.not_before == b.not_before && a.waits == b.waits && a.hold == b.hold && a.run == b.run && a.stop == b.stop &&
+           a.ended == b.ended;
 }
 
 bool operator==(const State& a, const State& b)
 {
     const bool values = a.uuid == b.uuid && a.name == b.name && a.epoch == b.epoch && a.sequence == b.sequence &&
                         a.now == b.now && a.clock == b.clock && a.wall_offset == b.wall_offset && a.settings == b.settings &&
-                        a.next_job == b.next_job && a.nodes == b.nodes && a.index == b.index;
+                        a.next_job == b.next_job && a.arrays == b.arrays && a.nodes == b.nodes && a.index == b.index;
     return values && std::equal(a.jobs.begin(), a.jobs.end(), b.jobs.begin(), b.jobs.end(), [](const auto& x, const auto& y) {
                return x.first == y.first && *x.second == *y.second;
            });

@@ -4,6 +4,7 @@
 #include "base/box.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "cluster/array.hpp"
 #include "cluster/settings.hpp"
 #include "model/job_request.hpp"
 #include "model/job_state.hpp"
@@ -20,6 +21,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -83,8 +85,17 @@ struct Run {
 // A running job was told to end.
 struct Stop {
     std::string by;
-    std::string cause; // "cancelled by alice"
+    std::string cause;    // "cancelled by alice"
+    bool requeue = false; // and to start again
     friend bool operator==(const Stop&, const Stop&) = default;
+};
+
+// The dependencies of a pending job that are not yet decided.
+struct Waits {
+    IndexSet open;                        // into JobRequest::dependencies.list
+    std::optional<std::uint32_t> never;   // because of this one it can never start
+    std::map<std::uint32_t, Instant> due; // of the open ones: they hold from then on
+    friend bool operator==(const Waits&, const Waits&) = default;
 };
 
 struct Ended {
@@ -108,13 +119,19 @@ struct Job {
     JobState state = JobState::pending;
     Incarnation incarnation{1};   // running: of this run; pending: of the next one; ended: of the last
     bool waits_for_begin = false; // --begin lies ahead
+    std::uint32_t failed_attempts = 0;   // starts that --retry was used for
+    std::optional<Instant> not_before;   // pending: the wait of a retry
+    Box<Waits> waits;             // of an array with aftercorr also when only some tasks may start
     Box<Hold> hold;
     Box<Run> run;                 // running: where; ended: where it ran, if it did
     Box<Stop> stop;
     Box<Ended> ended;
 
-    bool eligible() const { return state == JobState::pending && !hold && !waits_for_begin; }
-    sched::QueueKey queue_key() const { return {priority, id}; }
+    // The record of an array: its tasks are jobs of their own, or indexes in State::arrays.
+    bool is_array() const { return request->is_array() && !id.is_task(); }
+    bool eligible() const { return state == JobState::pending && !hold && !waits_for_begin && !waits && !not_before; }
+    // Tasks are queued as their array is.
+    sched::QueueKey queue_key() const { return {priority, id.array()}; }
     friend bool operator==(const Job& a, const Job& b);
 };
 using JobPtr = std::shared_ptr<const Job>;
@@ -202,6 +219,13 @@ struct Indexes {
     std::set<std::pair<Instant, JobId>> ended;                 // ended jobs, by when they ended
     std::unordered_map<RequestId, JobId, HashRequestId> requests;
     std::uint64_t active_jobs = 0;                             // pending or holding resources
+    std::set<std::pair<Instant, JobId>> retries;               // pending jobs, by their not_before
+    // Who waits for a job: the dependent and the number of its dependency. By what they wait for: that it starts, that it
+    // ends. Of aftercorr the other array alone.
+    using Dependents = std::map<JobId, std::set<std::pair<JobId, std::uint32_t>>>;
+    Dependents on_start, on_end, corr;
+    std::set<std::tuple<Instant, JobId, std::uint32_t>> delays; // dependencies by when they hold
+    std::map<std::pair<std::uint32_t, std::string>, std::set<JobId>> same_name; // jobs and arrays that have not ended
     friend bool operator==(const Indexes&, const Indexes&) = default;
 };
 
@@ -223,6 +247,7 @@ struct State {
     Settings settings;
     JobId next_job{1};
     std::map<JobId, JobPtr> jobs;
+    std::map<std::uint64_t, ArrayProgress> arrays; // of each array in `jobs`
     std::vector<Node> nodes;      // by NodeId
     Indexes index;
 

@@ -2,6 +2,7 @@
 
 #include "base/nearest.hpp"
 #include "base/units.hpp"
+#include "cluster/dependencies.hpp"
 #include "model/constraint.hpp"
 
 #include <algorithm>
@@ -153,6 +154,8 @@ Result<void> check_request(const State& state, const JobRequest& request)
     for (auto check : {check_access, check_size})
         if (auto checked = check(*partition, request); !checked)
             return checked;
+    if (auto dependencies = check_dependencies(state, request); !dependencies)
+        return dependencies;
     if (partition->nodes.empty() && partition->node_classes.empty())
         return fail(Errc::invalid, "partition {} has no nodes", partition->name);
     if (auto named = check_named_nodes(state, *partition, request); !named)

@@ -1,5 +1,6 @@
 #include "journal/event_codec.hpp"
 
+#include "journal/relations_codec.hpp"
 #include "journal/value_codec.hpp"
 #include "wire/convert.hpp"
 
@@ -59,13 +60,7 @@ struct Encoder {
         *m.mutable_end() = wire::to_message(e.end);
         *m.mutable_usage() = wire::to_message(e.usage);
     }
-    void operator()(const cluster::JobRequeued& e) const
-    {
-        auto& m = *out.mutable_job_requeued();
-        put_job(e.job, m);
-        m.set_incarnation(e.incarnation.value);
-        m.set_cause(e.cause);
-    }
+    void operator()(const cluster::JobRequeued& e) const { *out.mutable_job_requeued() = to_message(e); }
     void operator()(const cluster::JobForgotten& e) const { put_job(e.job, *out.mutable_job_forgotten()); }
     void operator()(const cluster::NodeRegistered& e) const
     {
@@ -120,6 +115,11 @@ struct Encoder {
         m.set_incarnation(e.incarnation.value);
         m.set_node(e.node.value);
     }
+    void operator()(const cluster::TasksSplit& e) const { *out.mutable_tasks_split() = to_message(e); }
+    void operator()(const cluster::TasksEnded& e) const { *out.mutable_tasks_ended() = to_message(e); }
+    void operator()(const cluster::DependencyResolved& e) const { *out.mutable_dependency_resolved() = to_message(e); }
+    void operator()(const cluster::TasksReleased& e) const { *out.mutable_tasks_released() = to_message(e); }
+    void operator()(const cluster::RetryDue& e) const { put_job(e.job, *out.mutable_retry_due()); }
 };
 
 Result<cluster::Event> decode(const JobSubmitted& m)
@@ -230,9 +230,7 @@ Result<cluster::Event> decode_event(const Event& m)
     case Event::kJobStopRequested:
         return cluster::JobStopRequested{job_in(m.job_stop_requested()), from_message(m.job_stop_requested().stop())};
     case Event::kJobEnded: return decode(m.job_ended());
-    case Event::kJobRequeued:
-        return cluster::JobRequeued{job_in(m.job_requeued()), Incarnation{m.job_requeued().incarnation()},
-                                    m.job_requeued().cause()};
+    case Event::kJobRequeued: return decode(m.job_requeued());
     case Event::kJobForgotten: return cluster::JobForgotten{job_in(m.job_forgotten())};
     case Event::kNodeRegistered: return decode(m.node_registered());
     case Event::kNodeLost: return cluster::NodeLost{NodeId{m.node_lost().node()}};
@@ -248,6 +246,11 @@ Result<cluster::Event> decode_event(const Event& m)
     case Event::kNodeViolation: return decode(m.node_violation());
     case Event::kNodeJoined:
         return cluster::NodeJoined{NodeId{m.node_joined().node()}, m.node_joined().name(), m.node_joined().node_class()};
+    case Event::kTasksSplit: return decode(m.tasks_split());
+    case Event::kTasksEnded: return decode(m.tasks_ended());
+    case Event::kDependencyResolved: return decode(m.dependency_resolved());
+    case Event::kTasksReleased: return decode(m.tasks_released());
+    case Event::kRetryDue: return cluster::RetryDue{job_in(m.retry_due())};
     case Event::BODY_NOT_SET: break;
     }
     return fail(Errc::corrupt, "an event of an unknown kind");

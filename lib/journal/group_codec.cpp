@@ -2,6 +2,7 @@
 #include "journal/codec.hpp"
 #include "journal/event_codec.hpp"
 #include "journal/format.hpp"
+#include "journal/relations_codec.hpp"
 #include "journal/value_codec.hpp"
 
 namespace jarvis::journal {
@@ -72,10 +73,18 @@ struct Checker {
     static bool running(const cluster::Job& job) { return holds_resources(job.state); }
     static bool unended(const cluster::Job& job) { return !is_final(job.state); }
     static bool ended(const cluster::Job& job) { return is_final(job.state); }
+    static bool running_or_ended(const cluster::Job& job) { return job.state != JobState::pending; }
+    // The record of an array never starts, and ends with its last task.
+    Result<void> no_array(JobId id, const char* event) const
+    {
+        if (!state.arrays.contains(id.value) || id.is_task())
+            return {};
+        return fail(Errc::corrupt, "{} names array {} instead of a task", event, id);
+    }
 
     Result<void> operator()(const cluster::JobSubmitted& e) const
     {
-        if (e.job < state.next_job || e.job >= max_job_id)
+        if (e.job < state.next_job || e.job >= max_job_id || e.job.is_task())
             return fail(Errc::corrupt, "a submit gives the id {} again (the next is {})", e.job, state.next_job);
         return {};
     }
@@ -89,6 +98,8 @@ struct Checker {
         for (const auto& part : e.placement.nodes)
             if (auto known = node(part.node, "a start"); !known)
                 return known;
+        if (auto one = no_array(e.job, "a start"); !one)
+            return one;
         return job_in(e.job, pending, "a start");
     }
     Result<void> operator()(const cluster::JobStopRequested& e) const { return job_in(e.job, running, "a stop"); }
@@ -96,10 +107,17 @@ struct Checker {
     {
         if (!is_final(e.end.state))
             return fail(Errc::corrupt, "an end of job {} says {}", e.job, name(e.end.state));
+        if (const auto array = state.arrays.find(e.job.value); array != state.arrays.end() && !e.job.is_task() && !array->second.done())
+            return fail(Errc::corrupt, "an end of array {} comes before those of its tasks", e.job);
         return job_in(e.job, unended, "an end");
     }
-    Result<void> operator()(const cluster::JobRequeued& e) const { return job_in(e.job, running, "a requeue"); }
-    Result<void> operator()(const cluster::JobForgotten& e) const { return job_in(e.job, ended, "a removal"); }
+    Result<void> operator()(const cluster::JobRequeued& e) const { return job_in(e.job, running_or_ended, "a requeue"); }
+    Result<void> operator()(const cluster::JobForgotten& e) const
+    {
+        if (const auto array = state.arrays.find(e.job.value); array != state.arrays.end() && !e.job.is_task() && array->second.known > 0)
+            return fail(Errc::corrupt, "a removal of array {} comes before those of its tasks", e.job);
+        return job_in(e.job, ended, "a removal");
+    }
     Result<void> operator()(const cluster::NodeRegistered& e) const { return node(e.node, "a registration"); }
     Result<void> operator()(const cluster::NodeLost& e) const { return node(e.node, "a lost connection"); }
     Result<void> operator()(const cluster::NodeDrained& e) const { return node(e.node, "a drain"); }
@@ -133,6 +151,11 @@ struct Checker {
             return fail(Errc::corrupt, "node {} joins as number {}, and there are {}", e.name, e.node, state.nodes.size());
         return {};
     }
+    Result<void> operator()(const cluster::TasksSplit& e) const { return check(state, e); }
+    Result<void> operator()(const cluster::TasksEnded& e) const { return check(state, e); }
+    Result<void> operator()(const cluster::DependencyResolved& e) const { return check(state, e); }
+    Result<void> operator()(const cluster::TasksReleased& e) const { return check(state, e); }
+    Result<void> operator()(const cluster::RetryDue& e) const { return job_in(e.job, pending, "a retry"); }
     Result<void> operator()(const cluster::ClusterCreated&) const { return {}; }
     Result<void> operator()(const cluster::ControllerStarted&) const { return {}; }
     Result<void> operator()(const cluster::WallClockSet&) const { return {}; }

@@ -1,6 +1,7 @@
 #include "cluster/apply.hpp"
 #include "journal/codec.hpp"
 #include "journal/format.hpp"
+#include "journal/relations_codec.hpp"
 #include "journal/value_codec.hpp"
 #include "wire/convert.hpp"
 
@@ -61,10 +62,18 @@ NodeRecord record_of(const cluster::Node& node)
     return record;
 }
 
-void fill(JobRecord& record, const cluster::Job& job)
+void fill(JobRecord& record, const cluster::State& state, const cluster::Job& job)
 {
     put_job(job.id, record);
-    *record.mutable_request() = wire::to_message(*job.request);
+    if (!job.id.is_task())
+        *record.mutable_request() = wire::to_message(*job.request);
+    if (job.is_array())
+        fill(*record.mutable_array(), state.arrays.at(job.id.value));
+    if (job.waits)
+        fill(*record.mutable_waits(), *job.waits);
+    record.set_failed_attempts(job.failed_attempts);
+    if (job.not_before)
+        record.set_not_before_us(microseconds(*job.not_before));
     record.set_request_uid(job.request_id.uid);
     record.set_request_id(bytes_of(job.request_id.id));
     record.set_digest(bytes_of(job.digest));
@@ -87,12 +96,8 @@ void fill(JobRecord& record, const cluster::Job& job)
         if (job.run->ending)
             *record.mutable_run()->mutable_ending() = to_message(*job.run->ending);
     }
-    if (job.ended) {
-        *record.mutable_ended()->mutable_end() = wire::to_message(job.ended->end);
-        *record.mutable_ended()->mutable_usage() = wire::to_message(job.ended->usage);
-        record.mutable_ended()->set_at_us(microseconds(job.ended->at));
-        record.mutable_ended()->set_wall_us(microseconds(job.ended->wall));
-    }
+    if (job.ended)
+        *record.mutable_ended() = to_message(*job.ended);
 }
 
 Result<cluster::Run> read_run(const Run& record, std::size_t nodes)
@@ -120,18 +125,24 @@ Result<cluster::Run> read_run(const Run& record, std::size_t nodes)
     return run;
 }
 
-Result<cluster::Ended> read_ended(const Ended& record)
+// A task's request is its array's, which stands before it.
+Result<std::shared_ptr<const JobRequest>> read_request(const JobRecord& record, const cluster::State& state)
 {
-    auto end = wire::from_message(record.end());
-    auto usage = wire::from_message(record.usage());
-    if (!end || !usage)
-        return std::unexpected(end ? usage.error() : end.error());
-    return cluster::Ended{std::move(*end), *usage, instant(record.at_us()), wall_time(record.wall_us())};
+    if (record.has_task()) {
+        const auto array = state.find({record.job()});
+        if (!array || !array->request->array.tasks.contains(record.task()))
+            return fail(Errc::corrupt, "it is a task of no array");
+        return array->request;
+    }
+    auto request = wire::from_message(record.request());
+    if (!request)
+        return std::unexpected(request.error());
+    return std::make_shared<const JobRequest>(std::move(*request));
 }
 
-Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, std::size_t nodes)
+Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, const cluster::State& state_before)
 {
-    auto request = wire::from_message(record.request());
+    auto request = read_request(record, state_before);
     auto state = wire::job_state_from(record.state());
     auto id = sixteen_bytes(record.request_id(), "a request id");
     auto digest = sixteen_bytes(record.digest(), "a request digest");
@@ -141,7 +152,7 @@ Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, std::siz
         return std::unexpected(!state ? state.error() : !id ? id.error() : digest.error());
     auto job = std::make_shared<cluster::Job>();
     job->id = job_in(record);
-    job->request = std::make_shared<const JobRequest>(std::move(*request));
+    job->request = std::move(*request);
     job->request_id = {record.request_uid(), *id};
     job->digest = *digest;
     job->priority = record.priority();
@@ -155,18 +166,27 @@ Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, std::siz
     if (record.has_stop())
         job->stop = from_message(record.stop());
     if (record.has_run()) {
-        auto run = read_run(record.run(), nodes);
+        auto run = read_run(record.run(), state_before.nodes.size());
         if (!run)
             return std::unexpected(run.error());
         job->run = std::move(*run);
     }
     if (record.has_ended()) {
-        auto ended = read_ended(record.ended());
+        auto ended = from_message(record.ended());
         if (!ended)
             return std::unexpected(ended.error());
         job->ended = std::move(*ended);
     }
-    if (holds_resources(job->state) && !job->run)
+    job->failed_attempts = record.failed_attempts();
+    if (record.has_not_before_us())
+        job->not_before = instant(record.not_before_us());
+    if (record.has_waits()) {
+        auto waits = read_waits(record.waits(), *job->request);
+        if (!waits)
+            return std::unexpected(waits.error());
+        job->waits = std::move(*waits);
+    }
+    if (holds_resources(job->state) && (!job->run || job->is_array()))
         return fail(Errc::corrupt, "it is {} and has no placement", name(job->state));
     if (is_final(job->state) != static_cast<bool>(job->ended))
         return fail(Errc::corrupt, "it is {}, and its end says otherwise", name(job->state));
@@ -266,7 +286,7 @@ Result<void> encode_snapshot(const cluster::State& state, const std::function<Re
     }
     for (const auto& [id, job] : state.jobs) {
         record.mutable_job()->Clear();
-        fill(*record.mutable_job(), *job);
+        fill(*record.mutable_job(), state, *job);
         if (auto written = writer.add(record); !written)
             return written;
     }
@@ -290,10 +310,16 @@ Result<void> SnapshotReader::take_record(std::string_view bytes)
         return read_header(state_, record.header());
     case SnapshotRecord::kNode: return read_node(state_, record.node());
     case SnapshotRecord::kJob: {
-        auto job = read_job(record.job(), state_.nodes.size());
+        auto job = read_job(record.job(), state_);
+        const auto id = job_in(record.job());
         if (!job)
-            return fail(Errc::corrupt, "job {} of the snapshot: {}", record.job().job(), job.error().message);
-        const auto id = (*job)->id;
+            return fail(Errc::corrupt, "job {} of the snapshot: {}", id, job.error().message);
+        if ((*job)->is_array()) {
+            auto progress = read_array(record.job().array(), *(*job)->request);
+            if (!progress)
+                return fail(Errc::corrupt, "array {} of the snapshot: {}", id, progress.error().message);
+            state_.arrays.emplace(id.value, std::move(*progress));
+        }
         if (id >= state_.next_job || (!state_.jobs.empty() && id <= state_.jobs.rbegin()->first))
             return fail(Errc::corrupt, "job {} of the snapshot is out of order (the next id is {})", id, state_.next_job);
         state_.jobs.emplace_hint(state_.jobs.end(), id, std::move(*job));

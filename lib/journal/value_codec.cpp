@@ -209,10 +209,11 @@ Stop to_message(const cluster::Stop& stop)
     Stop message;
     message.set_by(stop.by);
     message.set_cause(stop.cause);
+    message.set_requeue(stop.requeue);
     return message;
 }
 
-cluster::Stop from_message(const Stop& message) { return {message.by(), message.cause()}; }
+cluster::Stop from_message(const Stop& message) { return {message.by(), message.cause(), message.requeue()}; }
 
 Drain to_message(const cluster::Drain& drain)
 {

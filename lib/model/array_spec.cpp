@@ -80,4 +80,9 @@ std::uint32_t array_step(const IndexSet& tasks)
     return step;
 }
 
+ArrayShape shape_of(const IndexSet& tasks)
+{
+    return {tasks.first(), tasks.last(), array_step(tasks), static_cast<std::uint32_t>(tasks.size())};
+}
+
 } // namespace jarvis

@@ -24,4 +24,12 @@ std::string format_array_spec(const ArraySpec& spec);
 // JARVIS_ARRAY_TASK_STEP: the distance from task to task where all have the same one, else 1.
 std::uint32_t array_step(const IndexSet& tasks);
 
+// What a task's environment says of its array.
+struct ArrayShape {
+    std::uint32_t min = 0, max = 0, step = 1, count = 0;
+    friend bool operator==(const ArrayShape&, const ArrayShape&) = default;
+};
+// Of at least one task.
+ArrayShape shape_of(const IndexSet& tasks);
+
 } // namespace jarvis

@@ -104,6 +104,14 @@ std::vector<std::string> job_environment(const StartOrder& order, const NodeFact
 
     const auto set = [&](const char* name, auto&& value) { variables[name] = fmt::format("{}", value); };
     set("JARVIS_JOB_ID", order.key.job);
+    if (order.key.job.is_task()) {
+        set("JARVIS_ARRAY_JOB_ID", order.key.job.array());
+        set("JARVIS_ARRAY_TASK_ID", order.key.job.task);
+        set("JARVIS_ARRAY_TASK_MIN", order.array.min);
+        set("JARVIS_ARRAY_TASK_MAX", order.array.max);
+        set("JARVIS_ARRAY_TASK_STEP", order.array.step);
+        set("JARVIS_ARRAY_TASK_COUNT", order.array.count);
+    }
     set("JARVIS_JOB_NAME", request.name);
     set("JARVIS_SUBMIT_DIR", request.submit_directory);
     set("JARVIS_SUBMIT_HOST", request.submit_host);

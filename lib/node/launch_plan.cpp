@@ -36,10 +36,11 @@ bool appends(OpenMode mode, Incarnation incarnation)
 void expand_paths(LaunchPlan& plan, const StartOrder& order, const NodeFacts& facts)
 {
     const auto& request = order.request;
-    const OutputPatternValues values{.job = fmt::format("{}", order.key.job),
-                                     .name = request.name,
-                                     .user = request.account.user,
-                                     .node = facts.node_name};
+    OutputPatternValues values{.job = fmt::format("{}", order.key.job), .name = request.name, .user = request.account.user, .node = facts.node_name};
+    if (order.key.job.is_task()) {
+        values.array_job = fmt::format("{}", order.key.job.array());
+        values.array_index = fmt::format("{}", order.key.job.task);
+    }
     const auto expand = [&](const std::string& pattern) {
         return pattern.empty() ? std::string() : expand_output_pattern(pattern, values);
     };

@@ -42,6 +42,7 @@ struct StartOrder {
     std::uint32_t node_count = 1;
     std::string script;
     std::vector<std::string> environment; // of the submitter, already filtered by --export: "NAME=VALUE"
+    ArrayShape array = {};                // of a task
     std::string defect;                   // not empty: why it cannot be carried out; such a job ends as FAILED, class system
 
     friend bool operator==(const StartOrder&, const StartOrder&) = default;

@@ -32,6 +32,8 @@ ResourceLimit to_message(const jarvis::ResourceLimit& limit);
 ResourceRequest to_message(const jarvis::ResourceRequest& resources);
 // Of a complete request, as the journal and the nodes have it.
 JobRequest to_message(const jarvis::JobRequest& request);
+// The same without the list of an array's tasks and without dependencies, which may be long: for one task or start of it.
+JobRequest to_task_message(const jarvis::JobRequest& request);
 
 Result<jarvis::Account> from_message(const Account& account);
 Result<jarvis::WarningSignal> from_message(const WarningSignal& warning);

@@ -223,10 +223,6 @@ JobRequest common_message(const jarvis::JobRequest& request)
     message.set_nice(request.nice);
     if (request.warning)
         *message.mutable_warning() = to_message(*request.warning);
-    if (request.is_array())
-        *message.mutable_array() = to_message(request.array);
-    if (!request.dependencies.empty())
-        *message.mutable_dependencies() = to_message(request.dependencies);
     message.set_kill_on_invalid_dependency(request.kill_on_invalid_dependency);
     if (request.retry.times != 0)
         *message.mutable_retry() = to_message(request.retry);
@@ -249,6 +245,14 @@ JobRequest common_message(const jarvis::JobRequest& request)
     message.mutable_node_list()->Assign(request.node_list.begin(), request.node_list.end());
     message.mutable_exclude()->Assign(request.exclude.begin(), request.exclude.end());
     return message;
+}
+
+void put_relations(const jarvis::JobRequest& request, JobRequest& message)
+{
+    if (request.is_array())
+        *message.mutable_array() = to_message(request.array);
+    if (!request.dependencies.empty())
+        *message.mutable_dependencies() = to_message(request.dependencies);
 }
 
 } // namespace
@@ -394,6 +398,13 @@ Result<jarvis::ResourceRequest> from_message(const ResourceRequest& message)
 
 JobRequest to_message(const jarvis::JobRequest& request)
 {
+    JobRequest message = to_task_message(request);
+    put_relations(request, message);
+    return message;
+}
+
+JobRequest to_task_message(const jarvis::JobRequest& request)
+{
     JobRequest message = common_message(request);
     *message.mutable_account() = to_message(request.account);
     message.set_requeue(request.requeue);
@@ -433,6 +444,7 @@ Result<jarvis::JobRequest> from_message(const JobRequest& message)
 JobRequest to_submit_message(const SubmittedRequest& submitted)
 {
     JobRequest message = common_message(submitted.request);
+    put_relations(submitted.request, message);
     if (submitted.requeue)
         message.set_requeue(*submitted.requeue);
     return message;

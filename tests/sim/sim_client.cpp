@@ -1,5 +1,7 @@
 #include "sim_client.hpp"
 
+#include <algorithm>
+
 namespace jarvis::sim {
 
 using namespace std::chrono_literals;
@@ -28,6 +30,7 @@ std::shared_ptr<const JobRequest> SimClients::some_request(std::uint32_t uid)
     request->working_directory = "/";
     request->script.fill(static_cast<std::uint8_t>(world_.below(4)));
     request->environment.fill(9);
+    add_relations(*request);
     return request;
 }
 
@@ -73,22 +76,89 @@ void SimClients::take(const cluster::Reply& reply)
     wish.acknowledged = *job;
     if (!acknowledged_.insert(*job).second)
         broken("two submits were given the same job {}", *job);
+    by_job_[*job] = found->second;
+    recent_.push_back(*job);
+    if (recent_.size() > 20)
+        recent_.erase(recent_.begin());
     if (world_.chance(0.3))
         world_.after(world_.between(0s, 2h), [this, id = *job] { change(id); });
+}
+
+// All of a job, or if it is an array now and then some of its tasks.
+JobSelection SimClients::some_of(JobId job)
+{
+    JobSelection selection{job.value, {}};
+    const auto wish = by_job_.find(job);
+    if (wish == by_job_.end() || !wishes_[wish->second].request->is_array() || world_.chance(0.3))
+        return selection;
+    const auto& all = wishes_[wish->second].request->array.tasks;
+    const auto from = static_cast<std::uint32_t>(world_.below(all.last() + 1));
+    auto tasks = all & IndexSet::range(from, from + static_cast<std::uint32_t>(world_.below(4)));
+    if (!tasks.empty())
+        selection.tasks = std::move(tasks);
+    return selection;
+}
+
+// What a job depends on: earlier ones, whether they still run or not.
+Dependencies SimClients::some_dependencies(const JobRequest& request)
+{
+    Dependencies dependencies;
+    const auto count = 1 + world_.below(3);
+    for (std::uint64_t i = 0; i < count && !recent_.empty(); ++i) {
+        Dependency dependency{static_cast<DependencyKind>(1 + world_.below(6)), recent_[world_.below(recent_.size())], {}};
+        const auto& other = *wishes_[by_job_.at(dependency.job)].request;
+        if (dependency.kind == DependencyKind::singleton)
+            dependency.job = {};
+        else if (dependency.kind == DependencyKind::after)
+            dependency.delay = world_.chance(0.5) ? Duration{} : world_.between(0s, 1h);
+        else if (dependency.kind == DependencyKind::aftercorr && !(request.is_array() && other.array.tasks.includes(request.array.tasks)))
+            dependency.kind = DependencyKind::afterany;
+        else if (other.is_array() && dependency.kind != DependencyKind::aftercorr && world_.chance(0.5))
+            dependency.job.task = other.array.tasks.first();
+        if (std::ranges::find(dependencies.list, dependency) == dependencies.list.end())
+            dependencies.list.push_back(dependency);
+    }
+    dependencies.any = dependencies.list.size() > 1 && world_.chance(0.3);
+    return dependencies;
+}
+
+void SimClients::add_relations(JobRequest& request)
+{
+    if (world_.chance(0.15)) {
+        const auto last = static_cast<std::uint32_t>(world_.below(12));
+        request.array.tasks = IndexSet::range(static_cast<std::uint32_t>(world_.below(last + 1)), last);
+        request.array.throttle = world_.chance(0.4) ? 1 + static_cast<std::uint32_t>(world_.below(3)) : 0;
+    }
+    if (world_.chance(0.1))
+        request.name = fmt::format("name{}", world_.below(3));
+    if (world_.chance(0.2))
+        request.dependencies = some_dependencies(request);
+    request.kill_on_invalid_dependency = world_.chance(0.5);
+    if (world_.chance(0.2)) {
+        request.retry.times = 1 + static_cast<std::uint32_t>(world_.below(3));
+        request.retry.backoff_first = world_.between(0s, 1min);
+        request.retry.backoff_most = world_.between(1min, 10min);
+        request.retry.on_timeout = world_.chance(0.2);
+    }
 }
 
 void SimClients::change(JobId job)
 {
     const cluster::Caller owner{0, "root", cluster::Role::admin};
-    switch (world_.below(5)) {
+    switch (world_.below(6)) {
     case 0:
-    case 1: send_(cluster::CancelJobs{0, owner, {job, job}}); break;
+    case 1: send_(cluster::CancelJobs{0, owner, {some_of(job), some_of(job)}}); break;
     case 2:
-        send_(cluster::HoldJobs{0, owner, {job}});
-        world_.after(world_.between(1s, 1h), [this, job] { send_(cluster::ReleaseJobs{0, {0, "root", cluster::Role::admin}, {job}}); });
+        send_(cluster::HoldJobs{0, owner, {some_of(job)}});
+        world_.after(world_.between(1s, 1h), [this, job] { send_(cluster::ReleaseJobs{0, {0, "root", cluster::Role::admin}, {{job.value, {}}}}); });
         break;
-    case 3: send_(cluster::SignalJobs{0, owner, {job}, 10, false}); break;
-    default: send_(cluster::CancelJobs{0, {4711, "mallory", cluster::Role::user}, {job}}); break; // not theirs
+    case 3:
+        send_(cluster::RequeueJobs{0, owner, {some_of(job)}});
+        if (world_.chance(0.3))
+            world_.after(world_.between(0s, 1min), [this, job] { give_up(job); });
+        break;
+    case 4: send_(cluster::SignalJobs{0, owner, {some_of(job)}, 10, false}); break;
+    default: send_(cluster::CancelJobs{0, {4711, "mallory", cluster::Role::user}, {{job.value, {}}}}); break; // not theirs
     }
 }
 
@@ -102,11 +172,14 @@ std::string SimClients::unanswered() const
     return {};
 }
 
-void SimClients::give_up(JobId job) { send_(cluster::CancelJobs{0, {0, "root", cluster::Role::admin}, {job}}); }
+void SimClients::give_up(JobId job) { send_(cluster::CancelJobs{0, {0, "root", cluster::Role::admin}, {{job.value, {}}}}); }
 
 void SimClients::release_all()
 {
-    send_(cluster::ReleaseJobs{0, {0, "root", cluster::Role::admin}, {acknowledged_.begin(), acknowledged_.end()}});
+    std::vector<JobSelection> all;
+    for (JobId job : acknowledged_)
+        all.push_back({job.value, {}});
+    send_(cluster::ReleaseJobs{0, {0, "root", cluster::Role::admin}, std::move(all)});
     send_(cluster::ResumeNodes{0, {0, "root", cluster::Role::admin}, {"n0", "n1", "n2", "n3"}});
 }
 

@@ -24,10 +24,15 @@ class SimClients {
     };
     std::vector<Wish> wishes_;
     std::set<JobId> acknowledged_;
+    std::map<JobId, std::uint64_t> by_job_; // the wish of each
+    std::vector<JobId> recent_;             // what new ones may depend on
 
     void submit(std::uint64_t wish);
     void change(JobId job);
     std::shared_ptr<const JobRequest> some_request(std::uint32_t uid);
+    JobSelection some_of(JobId job);
+    Dependencies some_dependencies(const JobRequest& request);
+    void add_relations(JobRequest& request);
 
 public:
     SimClients(World& world, std::function<void(cluster::Command)> send) : world_(world), send_(std::move(send)) {}

@@ -130,12 +130,16 @@ void SimController::persist(const cluster::Batch& batch)
             broken("job id {} was given twice", e->job);
         if (const auto* e = std::get_if<cluster::JobEnded>(&event); e && ++ends_[e->job] > 1)
             broken("job {} ended twice", e->job);
+        if (const auto* e = std::get_if<cluster::JobRequeued>(&event); e && truth_.find(e->job)->ended)
+            --ends_[e->job];
+        dependencies_.see(truth_, event);
         cluster::apply(truth_, event, batch.group.at);
         outside_.durable(event);
         ++world_.count[fmt::format("event: {:02}", event.index())];
     }
     truth_.sequence = batch.group.sequence;
     check_books(truth_);
+    check_arrays(truth_);
 }
 
 // In this order: the followers, then replies and effects.

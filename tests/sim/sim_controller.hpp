@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cluster/owner.hpp"
+#include "dependency_witness.hpp"
 #include "world.hpp"
 
 #include <deque>
@@ -65,6 +66,7 @@ private:
     cluster::State truth_;
     std::map<JobId, std::uint64_t> ends_;
     std::set<JobId> submitted_;
+    DependencyWitness dependencies_;
 
     WallTime wall() const { return WallTime(world_.now + wall_shift_); }
     Instant elapsed() const { return Instant(world_.now); }

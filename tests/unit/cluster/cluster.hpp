@@ -55,6 +55,11 @@ public:
     Submission& node_list(std::vector<std::string> names) { request_.node_list = std::move(names); return *this; }
     Submission& exclude(std::vector<std::string> names) { request_.exclude = std::move(names); return *this; }
     Submission& groups(std::vector<std::uint32_t> gids) { request_.account.groups = std::move(gids); return *this; }
+    Submission& named(std::string name) { request_.name = std::move(name); return *this; }
+    Submission& array(const char* text);
+    Submission& after(const char* text);   // --dependency
+    Submission& kill_on_invalid() { request_.kill_on_invalid_dependency = true; return *this; }
+    Submission& retry(const char* text);
     Submission& requeue() { request_.requeue = true; return *this; }
     Submission& request_id(std::uint8_t id) { id_ = id; return *this; }
     Submission& digest(std::uint8_t digest) { digest_ = digest; return *this; }
@@ -73,10 +78,19 @@ PartitionSettings some_partition(std::string name, std::vector<std::string> node
 // One package and one NUMA node of 1 GiB a core.
 Registration some_machine(CoreCount cores);
 
+JobRef ref(const char* task, std::uint32_t incarnation = 1);
 inline JobRef ref(std::uint64_t job, std::uint32_t incarnation = 1) { return {JobId{job}, Incarnation{incarnation}}; }
 EndedOnNode ended(JobRef job, JobState state = JobState::completed, EndClass end_class = EndClass::none, std::string cause = {});
 
-using Jobs = std::initializer_list<std::uint64_t>;
+// A job by its number, or what people type: "7_3", "7_[1-4]".
+struct Name {
+    JobSelection selection;
+    Name(std::uint64_t job) : selection{job, {}} {}
+    Name(int job) : Name(static_cast<std::uint64_t>(job)) {}
+    Name(const char* text);
+    JobId id() const;
+};
+using Jobs = std::initializer_list<Name>;
 
 class Cluster {
     Owner owner_{State{}};
@@ -86,6 +100,7 @@ class Cluster {
     std::uint64_t last_request_ = 0;
     SessionId last_session_ = 0;
     std::vector<Event> events_;
+    int slices_ = 0;
     std::vector<Effect> effects_;
 
     void check() const;
@@ -109,12 +124,15 @@ public:
 
     const State& state() const { return owner_.state(); }
     const Owner& owner() const { return owner_; }
-    const Job& at(std::uint64_t job) const { return *state().jobs.at(JobId{job}); }
+    const Job& at(const Name& job) const { return *state().jobs.at(job.id()); }
+    const ArrayProgress& array(std::uint64_t job) const { return state().arrays.at(job); }
     const Node& node(std::string_view name) const { return *state().find_node(name); }
     std::string events() const { return describe(state(), events_); }   // of the last run
     std::string effects() const { return describe(state(), effects_); } // of the last run, but for replies
+    int slices() const { return slices_; }                              // of the last run
+    std::size_t event_count() const { return events_.size(); }
     std::string running() const;                                        // "1 3"
-    std::string reason(std::uint64_t job) const;                        // "Held: held by alice"
+    std::string reason(Name job) const;                        // "Held: held by alice"
 
     Command command(const Submission& submission);
     std::string submit(const Submission& submission) { return ask(command(submission)); }
@@ -122,6 +140,7 @@ public:
     std::string signal(const Caller& caller, Jobs jobs, int signal, bool batch_only = false);
     std::string hold(const Caller& caller, Jobs jobs);
     std::string release(const Caller& caller, Jobs jobs);
+    std::string requeue(const Caller& caller, Jobs jobs);
     std::string drain(const Caller& caller, std::vector<std::string> nodes, std::string reason);
     std::string resume(const Caller& caller, std::vector<std::string> nodes);
     std::string down(const Caller& caller, std::vector<std::string> nodes, std::string reason, bool confirmed = false);

@@ -27,6 +27,8 @@ void add(std::string& list, std::string_view text)
     list += text;
 }
 
+std::string tasks_of(JobId array, const IndexSet& tasks) { return format(JobSelection{array.value, tasks}); }
+
 struct EventText {
     const State& state;
 
@@ -78,6 +80,21 @@ struct EventText {
     std::string operator()(const NodeCleared& e) const { return fmt::format("cleared {}", node_name(state, e.node)); }
     std::string operator()(const NodeViolation& e) const { return fmt::format("violation on {}: {}", node_name(state, e.node), e.text); }
     std::string operator()(const NodeJoined& e) const { return fmt::format("joined {} of class {}", e.name, e.node_class); }
+    std::string operator()(const TasksSplit& e) const { return "split " + tasks_of(e.array, e.tasks); }
+    std::string operator()(const TasksEnded& e) const
+    {
+        return fmt::format("ended {} {}: {}", tasks_of(e.array, e.tasks), jarvis::name(e.end.state), e.end.cause);
+    }
+    std::string operator()(const DependencyResolved& e) const
+    {
+        const auto outcome = e.outcome == DependencyOutcome::satisfied ? "holds" : e.outcome == DependencyOutcome::never ? "never" : "delayed";
+        return fmt::format("dependency {} of {} {}", e.dependency, e.job, outcome);
+    }
+    std::string operator()(const TasksReleased& e) const
+    {
+        return fmt::format("dependency {} of {} ok [{}] never [{}]", e.dependency, e.array, format_index_set(e.ok), format_index_set(e.never));
+    }
+    std::string operator()(const RetryDue& e) const { return fmt::format("retry due {}", e.job); }
 };
 
 struct EffectText {
@@ -110,7 +127,7 @@ std::string body_text(const ReplyBody& body)
         return "ok";
     std::string text;
     for (const auto& item : *items) {
-        const auto what = item.node.empty() ? fmt::format("{}", item.job) : item.node;
+        const auto what = item.node.empty() ? format(item.job) : item.node;
         add(text, item.result ? what + " ok" : fmt::format("{} {}: {}", what, name(item.result.error().code), item.result.error().message));
     }
     return text;

@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(without_events_there_is_nothing_to_journal)
     Owner owner(c.state());
     (void)owner.run({}, Instant{}); // the first pass
     const auto before = owner.state().sequence;
-    const std::vector<Command> commands{cluster::CancelJobs{5, alice, {JobId{1}}}};
+    const std::vector<Command> commands{cluster::CancelJobs{5, alice, {JobSelection{1, {}}}}};
     auto batch = owner.run(commands, Instant(1s));
     BOOST_TEST(batch.group.events.empty());
     BOOST_TEST(batch.group.sequence.value == 0u);
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(other_commands_are_decided_between_slices)
     c.run(submits);
     Owner owner(c.state());
     const std::vector<Command> join{cluster::RegisterNode{1, "n1", some_machine(cores(400)), {}}};
-    const std::vector<Command> cancel{cluster::CancelJobs{0, alice, {JobId{200}}}};
+    const std::vector<Command> cancel{cluster::CancelJobs{0, alice, {JobSelection{200, {}}}}};
     (void)owner.run(join, Instant{});
     BOOST_TEST(owner.unfinished());
     (void)owner.run(cancel, Instant{});

@@ -55,8 +55,9 @@ BOOST_AUTO_TEST_SUITE(groups)
 BOOST_AUTO_TEST_CASE(the_history_has_every_kind_of_event)
 {
     std::set<std::size_t> kinds;
-    for (const auto& named : history())
-        kinds.insert(named.event.index());
+    for (const auto& events : {history(), relations()})
+        for (const auto& named : events)
+            kinds.insert(named.event.index());
     BOOST_TEST(kinds.size() == std::variant_size_v<cluster::Event>);
 }
 

@@ -32,6 +32,9 @@ std::vector<HistoryPart> history_parts();
 // are jobs and nodes in every condition.
 std::vector<NamedEvent> history();
 
+// Goes on from there with arrays, dependencies and retries.
+std::vector<NamedEvent> relations();
+
 // One group for each event, a second apart.
 std::vector<cluster::EventGroup> groups_of(const std::vector<NamedEvent>& events);
 

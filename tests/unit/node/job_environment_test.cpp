@@ -56,6 +56,21 @@ BOOST_AUTO_TEST_CASE(says_what_the_job_has)
     BOOST_TEST(value_of(environment, "TMPDIR") == "<unset>");
 }
 
+BOOST_AUTO_TEST_CASE(says_which_task_of_an_array_it_is)
+{
+    auto task = order();
+    BOOST_TEST(value_of(job_environment(task, facts, {0}, "/tmp/private"), "JARVIS_ARRAY_JOB_ID") == "<unset>");
+    task.key.job.task = 4;
+    task.array = {0, 8, 2, 5};
+    const auto environment = job_environment(task, facts, {0}, "/tmp/private");
+    const std::pair<const char*, const char*> expected[] = {
+        {"JARVIS_JOB_ID", "7_4"},         {"JARVIS_ARRAY_JOB_ID", "7"},     {"JARVIS_ARRAY_TASK_ID", "4"},  {"JARVIS_ARRAY_TASK_MIN", "0"},
+        {"JARVIS_ARRAY_TASK_MAX", "8"},   {"JARVIS_ARRAY_TASK_STEP", "2"},  {"JARVIS_ARRAY_TASK_COUNT", "5"},
+    };
+    for (const auto& [name, value] : expected)
+        BOOST_TEST(value_of(environment, name) == value, name);
+}
+
 BOOST_AUTO_TEST_CASE(the_submitters_variables_give_way_to_ours)
 {
     auto o = order();

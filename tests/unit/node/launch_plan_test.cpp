@@ -68,6 +68,16 @@ BOOST_AUTO_TEST_CASE(paths_are_expanded)
     BOOST_TEST(plan(o).error_path == "7.err");
 }
 
+BOOST_AUTO_TEST_CASE(a_task_has_files_and_folders_of_its_own)
+{
+    auto o = order();
+    o.key.job.task = 3;
+    BOOST_TEST(plan(o).output_path == "jarvis-7_3.out");
+    o.request.output = "%A/%a.%j";
+    BOOST_TEST(plan(o).output_path == "7/3.7_3");
+    BOOST_TEST(plan(o).job_folder.ends_with("/7_3.1"));
+}
+
 BOOST_AUTO_TEST_CASE(a_requeued_job_appends)
 {
     BOOST_TEST(!plan(order(1)).append);

@@ -1,0 +1,189 @@
+// Starting again: by command, by a node's failure, by a job's own rule.
+#include "cluster.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace jarvis;
+using namespace jarvis::cluster::test;
+using jarvis::cluster::EndedOnNode;
+using jarvis::cluster::JobRef;
+
+namespace {
+
+EndedOnNode failed(JobRef job, int exit_code)
+{
+    auto end = ended(job, JobState::failed, EndClass::user, fmt::format("exit code {}", exit_code));
+    end.end.exit_code = exit_code;
+    return end;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(requeue)
+
+BOOST_AUTO_TEST_CASE(a_running_job_is_stopped_and_starts_again)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job());
+    BOOST_TEST(c.requeue(alice, {1}) == "1 ok");
+    BOOST_TEST(c.events() == "stopping 1: requeued by alice");
+    BOOST_TEST(c.effects() == "stop 1.1 on n1: requeued by alice");
+    c.report_end("n1", ended(ref(1), JobState::cancelled, EndClass::user, "requeued by alice"));
+    BOOST_TEST(c.events() == "requeued 1.1: requeued by alice; started 1.2 on n1 cores 0");
+    BOOST_TEST(c.effects() == "ack 1.1 on n1; start 1.2 on n1");
+}
+
+BOOST_AUTO_TEST_CASE(a_cancel_wins)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job());
+    c.requeue(alice, {1});
+    c.cancel(alice, {1});
+    BOOST_TEST(c.events() == "stopping 1: cancelled by alice");
+    BOOST_TEST(c.requeue(alice, {1}) == "1 invalid: job 1 is being cancelled: it is not started again");
+    c.report_end("n1", ended(ref(1), JobState::cancelled, EndClass::user));
+    BOOST_TEST((c.at(1).state == JobState::cancelled));
+    BOOST_TEST(c.requeue(alice, {1}) == "1 invalid: job 1 was cancelled: it is not started again; submit it once more");
+}
+
+BOOST_AUTO_TEST_CASE(one_that_ended_starts_again)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job());
+    c.report_end("n1", failed(ref(1), 3));
+    BOOST_TEST(c.requeue(bob, {1}) == "1 denied: job 1 belongs to alice");
+    BOOST_TEST(c.requeue(alice, {1}) == "1 ok");
+    BOOST_TEST(c.events() == "requeued 1.1: requeued by alice; started 1.2 on n1 cores 0");
+    BOOST_TEST(!c.at(1).ended);
+    BOOST_TEST(c.state().index.active_jobs == 1u);
+    c.report_end("n1", ended(ref(1, 2)));
+    c.pass(2h);
+    BOOST_TEST(c.requeue(alice, {1}) == "1 not found: no job 1 (ended jobs are in jacct)");
+}
+
+BOOST_AUTO_TEST_CASE(a_pending_one_waits_on)
+{
+    Cluster c(nodes(1), cores(1));
+    c.submit(job());
+    c.submit(job());
+    BOOST_TEST(c.requeue(alice, {2}) == "2 ok");
+    BOOST_TEST(c.events() == "");
+}
+
+BOOST_AUTO_TEST_CASE(tasks_of_arrays)
+{
+    Cluster c(nodes(1), cores(2));
+    c.submit(job().array("0-1"));
+    c.report_end("n1", failed(ref("1_0"), 3));
+    c.report_end("n1", ended(ref("1_1")));
+    BOOST_TEST((c.at(1).state == JobState::failed));
+    BOOST_TEST(c.requeue(alice, {"1_0"}) == "1_0 ok");
+    BOOST_TEST(c.events() == "requeued 1.1: requeued by alice; requeued 1_0.1: requeued by alice; started 1_0.2 on n1 cores 0");
+    c.report_end("n1", ended(ref("1_0", 2)));
+    BOOST_TEST(c.events() == "ended 1_0.2 COMPLETED none; ended 1.2 COMPLETED none");
+    BOOST_TEST(c.requeue(alice, {1}) == "1 ok");
+    BOOST_TEST(c.running() == "1_0 1_1");
+}
+
+BOOST_AUTO_TEST_CASE(an_end_counts_for_others_when_it_is_final)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job().retry("1,backoff=10s"));
+    c.submit(job().after("afterok:1"));
+    c.report_end("n1", failed(ref(1), 3));
+    BOOST_TEST(c.reason(2) == "Dependency: waits for afterok:1");
+    c.pass(20s);
+    c.report_end("n1", ended(ref(1, 2)));
+    BOOST_TEST(c.running() == "2");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(retry)
+
+BOOST_AUTO_TEST_CASE(a_failure_waits_and_starts_again)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job().retry("2,backoff=100s"));
+    c.report_end("n1", failed(ref(1), 3));
+    BOOST_TEST(c.events() == "requeued 1.1: exit code 3");
+    BOOST_TEST(c.running() == "");
+    const auto wait = retry_delay(c.at(1).request->retry, JobId{1}, 1);
+    BOOST_TEST((*c.at(1).not_before == c.now + wait));
+    BOOST_TEST(c.reason(1).starts_with("RetryBackoff: starts again at "));
+    BOOST_TEST(c.reason(1).ends_with(": 1 of 2 retries used"));
+    c.pass(wait - 1s);
+    BOOST_TEST(c.running() == "");
+    c.pass(1s);
+    BOOST_TEST(c.events() == "retry due 1; started 1.2 on n1 cores 0");
+    c.report_end("n1", failed(ref(1, 2), 3));
+    c.pass(200s);
+    c.report_end("n1", failed(ref(1, 3), 3));
+    BOOST_TEST(c.events() == "ended 1.3 FAILED user: exit code 3");
+    BOOST_TEST(c.at(1).failed_attempts == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(only_what_its_rule_names)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job().retry("2,on=exit:3-5|timeout"));
+    c.submit(job().retry("2,on=exit:3-5|timeout"));
+    c.report_end("n1", failed(ref(1), 6));
+    BOOST_TEST((c.at(1).state == JobState::failed));
+    c.report_end("n1", ended(ref(2), JobState::timeout, EndClass::resources));
+    BOOST_TEST((c.at(2).state == JobState::pending));
+}
+
+BOOST_AUTO_TEST_CASE(a_good_end_and_a_cancel_are_final)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job().retry("2"));
+    c.submit(job().retry("2"));
+    c.submit(job().retry("2"));
+    c.report_end("n1", ended(ref(1)));
+    BOOST_TEST((c.at(1).state == JobState::completed));
+    c.cancel(alice, {2});
+    c.report_end("n1", failed(ref(2), 1));
+    BOOST_TEST((c.at(2).state == JobState::failed));
+    c.report_end("n1", failed(ref(3), 1));
+    BOOST_TEST(c.cancel(alice, {3}) == "3 ok"); // while it waits
+    BOOST_TEST((c.at(3).state == JobState::cancelled));
+    BOOST_TEST(c.state().index.retries.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_failed_node_counts_only_without_requeue)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job().requeue().retry("1,backoff=0s"));
+    c.submit(job().retry("1,backoff=0s,on=node_fail"));
+    c.machines["n1"].boot_id = "boot-2";
+    c.join("n1");
+    BOOST_TEST(c.at(1).failed_attempts == 0u);
+    BOOST_TEST(c.at(2).failed_attempts == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(tasks_retry_by_themselves)
+{
+    Cluster c(nodes(1), cores(2));
+    c.submit(job().array("0-3").retry("1,backoff=60s"));
+    c.report_end("n1", failed(ref("1_0"), 1));
+    BOOST_TEST(c.running() == "1_1 1_2");
+    c.pass(90s);
+    c.report_end("n1", ended(ref("1_1")));
+    BOOST_TEST(c.running() == "1_0 1_2"); // before 1_3
+    BOOST_TEST((c.at("1_0").incarnation == Incarnation{2}));
+}
+
+BOOST_AUTO_TEST_CASE(a_restart_keeps_the_wait)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job().retry("2,backoff=100s"));
+    c.report_end("n1", failed(ref(1), 3));
+    c.restart();
+    c.join("n1");
+    BOOST_TEST(c.running() == "");
+    c.pass(130s);
+    BOOST_TEST(c.running() == "1");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
