@@ -342,17 +342,33 @@ private:
 
 } // namespace
 
-asio::awaitable<void> serve_client(Front& front, wire::ChannelPtr channel)
+namespace {
+
+Result<std::uint32_t> uid_of(Front& front, const wire::Channel& channel, const std::optional<Vouched>& vouched)
 {
-    auto identity = front.parts().auth.from_peer(channel->native_handle());
+    if (vouched && !vouched->allowed)
+        return std::unexpected(vouched->allowed.error());
+    if (vouched)
+        return vouched->uid;
+    auto identity = front.parts().auth.from_peer(channel.native_handle());
+    if (!identity)
+        return std::unexpected(identity.error());
+    return identity->uid;
+}
+
+} // namespace
+
+asio::awaitable<void> serve_client(Front& front, wire::ChannelPtr channel, std::optional<Vouched> vouched)
+{
+    const auto uid = uid_of(front, *channel, vouched);
     auto hello = front.hello();
-    if (!identity) {
-        daemon::log().warn("{}: {}", channel->description(), identity.error().message);
-        *hello.mutable_refused() = wire::to_message(identity.error());
+    if (!uid) {
+        daemon::log().warn("{}: {}", channel->description(), uid.error().message);
+        *hello.mutable_refused() = wire::to_message(uid.error());
     }
     auto sent = channel->send(hello);
-    if (identity && sent) {
-        ClientSession session(front, channel, identity->uid);
+    if (uid && sent) {
+        ClientSession session(front, channel, *uid);
         co_await session.run();
     }
     (void)co_await channel->flush();

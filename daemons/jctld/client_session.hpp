@@ -5,7 +5,7 @@
 
 namespace jarvis::jctld {
 
-// Until the client goes, sends garbage or is cancelled.
-asio::awaitable<void> serve_client(Front& front, wire::ChannelPtr channel);
+// Until the client goes, sends garbage or is cancelled. Who it is says the auth plugin, or the node that vouches for them.
+asio::awaitable<void> serve_client(Front& front, wire::ChannelPtr channel, std::optional<Vouched> vouched = {});
 
 } // namespace jarvis::jctld

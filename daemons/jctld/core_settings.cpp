@@ -31,6 +31,12 @@ bool in_any(const Account& account, const std::set<std::uint32_t>& gids)
 
 } // namespace
 
+bool may_vouch(const config::Config& config, std::string_view node)
+{
+    const auto found = std::ranges::find(config.nodes, node, &config::Node::name);
+    return found != config.nodes.end() && found->vouch;
+}
+
 cluster::Settings core_settings(const config::Config& config, plugin::QueueOrder order)
 {
     cluster::Settings settings;

@@ -10,6 +10,9 @@
 
 namespace jarvis::jctld {
 
+// Whether what this node says of its users is believed.
+bool may_vouch(const config::Config& config, std::string_view node);
+
 cluster::Settings core_settings(const config::Config& config, plugin::QueueOrder order);
 
 // A fresh configuration as a reload puts it in force: what only a restart changes stays as the controller was started with,

@@ -58,8 +58,16 @@ void Front::accept(wire::ChannelPtr channel)
     tasks_.spawn(channel->description(), serve(channel));
 }
 
+void Front::accept_vouched(wire::ChannelPtr channel, std::uint32_t uid, const std::string& node)
+{
+    Vouched vouched{.uid = uid, .node = node, .allowed = {}};
+    if (!may_vouch(*config_, node))
+        vouched.allowed = fail(Errc::denied, "node {} may not speak for its users: its [[node]] does not say \"vouch = true\"", node);
+    tasks_.spawn(channel->description(), serve(channel, std::move(vouched)));
+}
+
 // Hellos, and then whatever the peer says it is.
-asio::awaitable<void> Front::serve(wire::ChannelPtr channel)
+asio::awaitable<void> Front::serve(wire::ChannelPtr channel, std::optional<Vouched> vouched)
 {
     auto frame = co_await daemon::within(hello_limit, channel->description(), channel->read_frame());
     wire::Hello theirs;
@@ -86,12 +94,12 @@ asio::awaitable<void> Front::serve(wire::ChannelPtr channel)
     if (auto skew = wire::clock_skew(theirs, daemon::wall_now(), channel->description()))
         daemon::log().warn("{}", *skew);
     channel->set_max_frame(static_cast<std::size_t>(config_->limits.message_size.bytes));
-    const bool node = theirs.role() == wire::Hello::NODE;
+    const bool node = theirs.role() == wire::Hello::NODE && !vouched;
     const OpenConnection open(node ? parts_.metrics.node_connections : parts_.metrics.clients);
     if (node)
         co_await nodes_->serve(channel, theirs.node_name());
     else
-        co_await serve_client(*this, channel);
+        co_await serve_client(*this, channel, std::move(vouched));
     channel->close();
 }
 

@@ -9,6 +9,7 @@
 #include "daemon/accounts.hpp"
 #include "daemon/task_group.hpp"
 #include "metrics.hpp"
+#include "node_relay.hpp"
 #include "owner_thread.hpp"
 #include "plugin/auth.hpp"
 #include "plugin/policy.hpp"
@@ -96,7 +97,7 @@ private:
     std::unique_ptr<NodeSessions> nodes_;
     daemon::TaskGroup tasks_;
 
-    asio::awaitable<void> serve(wire::ChannelPtr channel);
+    asio::awaitable<void> serve(wire::ChannelPtr channel, std::optional<Vouched> vouched = {});
 
 public:
     Front(asio::any_io_executor executor, Parts parts, std::shared_ptr<const config::Config> config, Roles roles);
@@ -105,6 +106,8 @@ public:
     // Once the cluster's identity is known, before the first connection.
     void set_identity(const cluster::Uuid& uuid, Epoch epoch);
     void accept(wire::ChannelPtr channel);
+    // A user of a node, over that node's connection.
+    void accept_vouched(wire::ChannelPtr channel, std::uint32_t uid, const std::string& node);
     asio::awaitable<void> stop();
 
     // From the replica and the owner, by way of the loop.

@@ -92,6 +92,21 @@ NodeSession::NodeSession(Front& front, wire::ChannelPtr session_channel)
         signer_ = front.parts().credentials->context();
 }
 
+NodeSession::~NodeSession()
+{
+    if (relay)
+        relay->close();
+}
+
+Result<void> NodeSession::take_relay(const wire::Relay& message)
+{
+    if (!relay) {
+        relay = std::make_shared<NodeRelay>(name, channel);
+        tasks_.spawn("relay", NodeRelay::run(relay));
+    }
+    return relay->take(message, [this](wire::ChannelPtr user, std::uint32_t uid) { front_.accept_vouched(user, uid, name); });
+}
+
 void NodeSession::send(cluster::Effect effect)
 {
     outbox_.push_back(std::move(effect));
@@ -264,6 +279,11 @@ Result<bool> NodeSessions::take_frame(NodeSession& session, const std::string& f
     if (message.has_register_()) {
         auto taken = take_register(session, message);
         return taken ? Result<bool>(true) : std::unexpected(taken.error());
+    }
+    // Users may say much where the node itself says nothing any more: that is no sign of its life.
+    if (message.has_relay()) {
+        auto taken = session.node ? session.take_relay(message.relay()) : Result<void>();
+        return taken ? Result<bool>(false) : std::unexpected(taken.error());
     }
     if (!session.node || message.session() != session.id || message.serial() <= session.last_serial)
         return false; // of an earlier session, or doubled

@@ -13,6 +13,9 @@ namespace jarvis::jctld {
 class NodeSession {
 public:
     NodeSession(Front& front, wire::ChannelPtr channel);
+    ~NodeSession();
+    NodeSession(const NodeSession&) = delete;
+    NodeSession& operator=(const NodeSession&) = delete;
 
     wire::ChannelPtr channel;
     cluster::SessionId id = 0;      // of its last Register
@@ -21,9 +24,12 @@ public:
     std::optional<NodeId> node;     // once it is welcome
     std::uint64_t last_serial = 0;  // taken from the node
     Duration heartbeat{};           // as its Welcome said; 0 before that
+    std::shared_ptr<NodeRelay> relay; // of its users' connections; null before the first
 
     // In their order: a start whose script has to be read from the storage holds up what comes after it.
     void send(cluster::Effect effect);
+    // A part of a connection of one of the node's users. Only once the node is welcome.
+    Result<void> take_relay(const wire::Relay& message);
     // Runs `reading` to its end, and then ends what is being sent.
     asio::awaitable<void> around(asio::awaitable<void> reading) { return tasks_.around(std::move(reading)); }
 

@@ -59,6 +59,7 @@ public:
 
     // Runs until it is cancelled.
     asio::awaitable<void> run();
+    const wire::ChannelPtr& channel() const { return channel_; } // null: none that has greeted us
     // Dropped while there is no connection.
     void send(const wire::FromNode& message);
     // Over TLS: that the controller of this connection signed it.

@@ -135,6 +135,7 @@ Result<node::Input> input_from(const wire::ToNode& message)
     case wire::ToNode::kAck:
         return order_input(message, message.ack(),
                            [](Key key, const wire::AckEnded&) { return node::Order(node::AckEnded{key}); });
+    case wire::ToNode::kRelay: // no business of the core
     case wire::ToNode::BODY_NOT_SET:
         break;
     }

@@ -25,6 +25,7 @@ node::LaunchSettings launch_settings(const Setup& setup)
     node::LaunchSettings settings;
     settings.facts = {.node_name = setup.node_name, .configuration = setup.config.file, .own_folders = setup.own_folders};
     settings.runtime = config.runtime;
+    settings.bound = setup.bound;
     settings.jobs_folder = setup.folder.jobs_path();
     settings.temporary_root = config.tmp_dir;
     settings.limits = config.limits;
@@ -68,6 +69,7 @@ ControllerLinkOptions link_options(const Setup& setup)
 NodeDaemon::NodeDaemon(asio::io_context& io, Setup setup)
     : io_(io), setup_(std::move(setup)), launch_settings_(launch_settings(setup_)), registration_(registration(setup_)),
       wake_(io), launcher_(setup_.launcher, launcher_events()), controller_(link_options(setup_), controller_events()),
+      users_(io, setup_.node_name),
       tasks_(io.get_executor(), "jnoded")
 {
     core_.rules = admission_rules(setup_.config);
@@ -140,7 +142,10 @@ void NodeDaemon::execute(node::Launch& launch)
     auto& job = jobs_[key];
     job = Tracked{.cgroup = plan->cgroup};
     job.order = std::move(order);
+    job.member = plan->role == node::Role::member;
     send_order(job);
+    if (job.member)
+        tasks_.spawn("await prepared", await_prepared(key));
 }
 
 void NodeDaemon::execute(node::RecordStop& stop)
@@ -173,6 +178,13 @@ void NodeDaemon::execute(node::SignalJob& signal)
         return;
     job->repeating = true;
     tasks_.spawn("repeat stop", repeat_stop(signal));
+}
+
+void NodeDaemon::execute(node::FinishMember& finish)
+{
+    auto* job = living(finish.key);
+    if (job && !std::exchange(job->finishing, true))
+        tasks_.spawn("finish member", finish_member(finish.key));
 }
 
 void NodeDaemon::execute(node::RemoveRecord& record)
@@ -219,6 +231,8 @@ ControllerEvents NodeDaemon::controller_events()
             .message =
                 [this](const wire::ToNode& message) {
                     metrics_.from_controller.add();
+                    if (message.has_relay())
+                        return users_.take(message.relay());
                     auto input = input_from(message);
                     if (!input)
                         return log().error("controller: dropped a message that makes no sense: {}", input.error().message);
@@ -228,10 +242,13 @@ ControllerEvents NodeDaemon::controller_events()
                         if (auto good = controller_.check_start(message.start(), Epoch{message.epoch()}); !good)
                             distrust(*input, good.error());
                     feed(std::move(*input));
+                    if (message.has_welcome() && core_.link == node::Link::welcomed && controller_.channel())
+                        users_.connected(controller_.channel());
                 },
             .disconnected =
                 [this] {
                     metrics_.connected.set(0);
+                    users_.disconnected();
                     early_greeting_.reset();
                     feed(node::Disconnected{});
                 }};
@@ -273,12 +290,25 @@ void NodeDaemon::run_launcher()
         tasks_.spawn("launcher", launcher_.run());
 }
 
+// A node whose users cannot be served runs jobs all the same, and says so.
+void NodeDaemon::serve_users()
+{
+    const auto path = config::user_socket(setup_.config);
+    if (path.empty())
+        return;
+    if (auto listening = users_.listen(path); !listening) {
+        log().warn("users of this node are not served: {}", listening.error().message);
+        registration_.notes.push_back(fmt::format("users are not served here: {}", listening.error().message));
+    }
+}
+
 // ---- Life
 
 // A node that knows its cluster takes up its jobs first and then dials; one that does not has no jobs, and learns the
 // cluster's UUID, which its cgroup tree is named after, from the controller's Hello.
 void NodeDaemon::start()
 {
+    serve_users();
     auto cluster = setup_.folder.read_cluster();
     if (cluster.empty())
         if (const auto records = setup_.folder.read_jobs(); !records.empty())
@@ -304,6 +334,7 @@ void NodeDaemon::stop()
 {
     (void)daemon::notify_stopping("stopping; jobs go on");
     log().info("stopping; {} jobs go on", core_.jobs.size());
+    users_.stop();
     tasks_.cancel();
     wake_.cancel();
     if (recovered_ && core_.jobs.empty())

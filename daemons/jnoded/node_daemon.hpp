@@ -13,6 +13,7 @@
 #include "node/node_core.hpp"
 #include "node_metrics.hpp"
 #include "run_folder.hpp"
+#include "user_socket.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -76,6 +77,7 @@ class NodeDaemon {
     bool dialling_ = false;
     Launcher launcher_;
     ControllerLink controller_;
+    UserSocket users_;
     daemon::TaskGroup tasks_; // last: its tasks refer to all of the above
 
     // node_daemon.cpp: the core's shell
@@ -93,6 +95,7 @@ class NodeDaemon {
     static void distrust(node::Input& input, const Error& why);
     void dial_controller();
     void run_launcher();
+    void serve_users();
 
     // jobs.cpp: launcher, processes and records
     Tracked* living(const node::JobKey& key); // null: not known, or ended

@@ -3,6 +3,8 @@
 #include "base/fd.hpp"
 #include "config/toml.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -14,6 +16,7 @@ namespace {
 
 constexpr const char* default_config = "/etc/jarvis/jarvis.toml";
 constexpr const char* default_socket = "/run/jarvis/jctld.sock";
+constexpr std::string_view node_socket_name = "jnoded.sock"; // beside the controller's
 constexpr std::size_t most_bytes = std::size_t{64} << 20; // of a configuration file
 
 std::string_view trim(std::string_view text)
@@ -64,74 +67,101 @@ Result<std::string> read_file(const std::string& path)
     }
 }
 
+// Whose sections hold sockets.
+constexpr std::array<std::string_view, 2> owners{"controller", "jnoded"};
+
+bool names_an_owner(std::string_view text)
+{
+    return std::ranges::any_of(owners, [&](std::string_view owner) { return text.find(owner) != std::string_view::npos; });
+}
+
+bool is_there(const std::string& path) { return !path.empty() && ::access(path.c_str(), F_OK) == 0; }
+
 } // namespace
+
+std::string Sockets::controller_path() const { return controller.value_or(default_socket); }
+
+std::string Sockets::node_path() const
+{
+    if (node && *node == "none")
+        return {};
+    if (node && !node->empty())
+        return *node;
+    const auto beside = controller_path();
+    return fmt::format("{}{}", std::string_view(beside).substr(0, beside.rfind('/') + 1), node_socket_name);
+}
 
 // A parse by toml++ costs 0.2 ms at a process's start (page faults, symbols), a sixth of all that a command needs until it
 // has its first answer; this costs nothing. It gives up on whatever could make a line mean something else.
-std::optional<ScannedSocket> scan_socket(std::string_view text)
+std::optional<Sockets> scan_sockets(std::string_view text)
 {
     if (text.find("\"\"\"") != std::string_view::npos || text.find("'''") != std::string_view::npos)
         return {};
-    ScannedSocket found;
-    bool inside = false;
+    Sockets found;
+    std::optional<std::string>* inside = nullptr; // the value of the section that we are in
     while (!text.empty()) {
         const auto end = text.find('\n');
         const auto line = trim(text.substr(0, end));
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
         if (line.starts_with('[')) {
-            inside = line == "[controller]";
-            if (!inside && line.find("controller") != std::string_view::npos)
+            inside = line == "[controller]" ? &found.controller : line == "[jnoded]" ? &found.node : nullptr;
+            if (!inside && line != "[jnoded.limits]" && names_an_owner(line))
                 return {}; // "[ controller ]", "[controller] # ours"
             continue;
         }
         const auto key = trim(line.substr(0, line.find('=')));
-        if (!inside && key.find("controller") != std::string_view::npos && !line.starts_with('#'))
+        if (!inside && names_an_owner(key) && !line.starts_with('#'))
             return {}; // a dotted key or an inline table
         if (!inside || key.find("socket") == std::string_view::npos || line.starts_with('#'))
             continue;
         if (key != "socket" || line.find('=') == std::string_view::npos)
             return {};
-        found.socket = plain_string(trim(line.substr(line.find('=') + 1)));
-        if (!found.socket)
+        *inside = plain_string(trim(line.substr(line.find('=') + 1)));
+        if (!*inside)
             return {};
     }
     return found;
 }
 
-Result<std::optional<std::string>> parse_socket(std::string_view text, std::string_view file)
+Result<Sockets> parse_sockets(std::string_view text, std::string_view file)
 {
     const auto parsed = toml::parse(text, file);
     if (!parsed) {
         const auto& where = parsed.error().source().begin;
         return fail(Errc::invalid, "{}:{}:{}: {}", file, where.line, where.column, parsed.error().description());
     }
-    const auto value = parsed.table()["controller"]["socket"];
-    if (!value)
-        return std::optional<std::string>();
-    if (!value.is_string()) {
-        const auto& where = value.node()->source().begin;
-        return fail(Errc::invalid, "{}:{}:{}: controller.socket: expected a string", file, where.line, where.column);
+    std::array<std::optional<std::string>, owners.size()> found;
+    for (std::size_t i = 0; i < owners.size(); ++i) {
+        const auto value = parsed.table()[owners[i]]["socket"];
+        if (value && !value.is_string()) {
+            const auto& where = value.node()->source().begin;
+            return fail(Errc::invalid, "{}:{}:{}: {}.socket: expected a string", file, where.line, where.column, owners[i]);
+        }
+        found[i] = value.value<std::string>();
     }
-    return value.value<std::string>();
+    return Sockets{std::move(found[0]), std::move(found[1])};
 }
 
-Result<std::string> controller_socket()
+Result<std::string> find_socket()
 {
     if (const char* socket = std::getenv("JARVIS_SOCKET"); socket && *socket)
         return std::string(socket);
     const char* named = std::getenv("JARVIS_CONF");
     const std::string file = named && *named ? named : default_config;
     const auto text = read_file(file);
-    if (!text && text.error().code == Errc::not_found && !(named && *named))
-        return default_socket;
-    if (!text)
+    Sockets sockets;
+    if (text) {
+        auto scanned = scan_sockets(*text);
+        auto read = scanned ? Result<Sockets>(std::move(*scanned)) : parse_sockets(*text, file);
+        if (!read)
+            return std::unexpected(read.error());
+        sockets = std::move(*read);
+    } else if (text.error().code != Errc::not_found || (named && *named)) {
         return std::unexpected(text.error());
-    if (auto scanned = scan_socket(*text))
-        return scanned->socket.value_or(default_socket);
-    auto parsed = parse_socket(*text, file);
-    if (!parsed)
-        return std::unexpected(parsed.error());
-    return parsed->value_or(default_socket);
+    }
+    auto controller = sockets.controller_path();
+    auto node = is_there(controller) ? std::string() : sockets.node_path();
+    return is_there(node) ? node : controller;
 }
 
 } // namespace jarvis::client

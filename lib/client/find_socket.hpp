@@ -1,4 +1,4 @@
-// Where the controller listens, found without reading more of the configuration than that.
+// Where the controller can be asked, found without reading more of the configuration than that.
 #pragma once
 
 #include "base/result.hpp"
@@ -9,16 +9,22 @@
 
 namespace jarvis::client {
 
-// JARVIS_SOCKET, else controller.socket of the file that JARVIS_CONF names, else of /etc/jarvis/jarvis.toml, else the
-// default. Mistakes elsewhere in the file are no business of a command.
-Result<std::string> controller_socket();
+// JARVIS_SOCKET; else, as the file says that JARVIS_CONF names, or /etc/jarvis/jarvis.toml, the controller's socket if it is
+// there, or this node's (jnoded passes on what it is asked), or, with neither there, the controller's. Mistakes elsewhere in
+// the file are no business of a command.
+Result<std::string> find_socket();
 
-// controller.socket of a file's text: what a line scan can tell for sure. Nothing: let a TOML parser look.
-struct ScannedSocket {
-    std::optional<std::string> socket; // absent: the file does not set it
+// Of a configuration file's text; absent: the file does not set it.
+struct Sockets {
+    std::optional<std::string> controller; // controller.socket
+    std::optional<std::string> node;       // jnoded.socket
+
+    std::string controller_path() const;
+    std::string node_path() const; // empty: this node has none
 };
-std::optional<ScannedSocket> scan_socket(std::string_view text);
+// What a line scan can tell for sure. Nothing: let a TOML parser look.
+std::optional<Sockets> scan_sockets(std::string_view text);
 // The same by the TOML parser.
-Result<std::optional<std::string>> parse_socket(std::string_view text, std::string_view file);
+Result<Sockets> parse_sockets(std::string_view text, std::string_view file);
 
 } // namespace jarvis::client

@@ -27,7 +27,7 @@ wire::Deadline deadline_for(std::chrono::milliseconds limit)
 
 Result<Session> Session::open(std::string_view program)
 {
-    const auto path = controller_socket();
+    const auto path = find_socket();
     if (!path)
         return fail(Errc::unavailable, "cannot find the controller: {}", path.error().message);
     auto connection = wire::BlockingConnection::connect(*path, connect_limit);

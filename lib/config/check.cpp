@@ -98,6 +98,7 @@ public:
     void run()
     {
         check_socket("controller.socket", config_.controller.socket);
+        check_socket("jnoded.socket", config_.jnoded.socket);
         check_socket("controller.metrics_socket", config_.controller.metrics_socket);
         check_socket("jnoded.metrics_socket", config_.jnoded.metrics_socket);
         if (!config_.jnoded.run_dir.empty() &&

@@ -126,6 +126,9 @@ struct NodeDaemon {
     std::string run_dir; // empty: see run_directory()
     std::string state_dir = "/var/lib/jarvis";
     std::string tmp_dir = "/tmp";
+    std::string socket;  // for users of this node; empty: see user_socket(); "none": there is none
+    bool login = false;         // offers nothing to jobs; users are served
+    bool virtual_cores = false; // cores are counted, and jobs are not bound to any
     std::string cgroup = "auto"; // "auto", "none" or an absolute path in a cgroup2 mount
     std::string shepherd;        // empty: see shepherd_program()
     std::string runtime = "native";
@@ -142,6 +145,7 @@ struct Node {
     std::string name;
     std::uint32_t cores = 0;          // 0: all that are discovered; smaller than those: only so many are offered
     std::optional<MemorySize> memory; // empty: as discovered
+    bool vouch = false;               // what it says of its users is believed
     Place place;
 };
 
@@ -206,6 +210,8 @@ struct TlsFiles {
 };
 // tls.certificate, else controller.crt or, for a node, nodes/NAME.crt beside tls.ca; tls.key, else .key in the place of .crt.
 TlsFiles tls_files(const Config& config, std::string_view node = {});
+// jnoded.socket, else jnoded.sock beside the controller's socket; empty: none.
+std::string user_socket(const Config& config);
 // Where metrics are served; empty for "none". Else controller.metrics_socket or jctld-metrics.sock beside controller.socket
 // ("-metrics" before the end of its name), and jnoded.metrics_socket or metrics.sock in the run-time folder.
 std::string controller_metrics_socket(const Config& config);

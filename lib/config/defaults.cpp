@@ -97,6 +97,16 @@ TlsFiles tls_files(const Config& config, std::string_view node)
     return files;
 }
 
+std::string user_socket(const Config& config)
+{
+    if (config.jnoded.socket == "none")
+        return {};
+    if (!config.jnoded.socket.empty())
+        return config.jnoded.socket;
+    const auto& beside = config.controller.socket;
+    return beside.substr(0, beside.rfind('/') + 1) + "jnoded.sock";
+}
+
 std::string controller_metrics_socket(const Config& config)
 {
     const auto& given = config.controller.metrics_socket;

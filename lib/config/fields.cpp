@@ -76,6 +76,13 @@ std::string cgroup_choice(const std::string& choice)
     return fmt::format("expected \"auto\", \"none\" or an absolute path, found \"{}\"", choice);
 }
 
+std::string socket_choice(const std::string& choice)
+{
+    if (choice.empty() || choice == "none" || choice.starts_with('/'))
+        return "";
+    return fmt::format("expected an absolute path or \"none\", found \"{}\"", choice);
+}
+
 // The cluster's name stands in the names of folders and cgroups.
 constexpr std::size_t longest_name = 32;
 
@@ -267,6 +274,10 @@ Fields<Config> make_config_fields()
               "A folder on disk, for the run-time folder where no tmpfs is writable.", absolute_path),
         field("jnoded.tmp_dir", &C::jnoded, &NodeDaemon::tmp_dir, restart_jnoded, "",
               "The folder in which each job gets a temporary folder of its own (JARVIS_TMPDIR).", absolute_path),
+        field("jnoded.socket", &C::jnoded, &NodeDaemon::socket, restart_jnoded, "",
+              "The UNIX socket for users of this node, whose requests are passed on to the controller; empty for jnoded.sock "
+              "beside the controller's socket, \"none\" for none.",
+              socket_choice),
         field("jnoded.cgroup", &C::jnoded, &NodeDaemon::cgroup, restart_jnoded, "",
               "Where in a cgroup2 mount the node makes its tree: \"auto\", \"none\", or an absolute path.", cgroup_choice),
         field("jnoded.shepherd", &C::jnoded, &NodeDaemon::shepherd, restart_jnoded, "",
@@ -301,6 +312,9 @@ const Fields<NodeSection>& node_fields()
               "How many cores are given to jobs; 0 for all that the node discovers.", core_range),
         field("node.memory", &NodeSection::node, &Node::memory, Needs::reload, "",
               "How much memory is given to jobs; empty for all that the node discovers.", positive_memory),
+        field("node.vouch", &NodeSection::node, &Node::vouch, Needs::reload, "",
+              "Whether the controller believes this node who its users are, so that commands work there. Root on such a node "
+              "can act as any user of the cluster."),
     };
     return fields;
 }

@@ -194,7 +194,8 @@ void add_partition_changes(const Config& before, const Config& after, std::vecto
 std::size_t run_length(const std::vector<Node>& nodes, std::size_t first)
 {
     std::size_t last = first + 1;
-    while (last < nodes.size() && nodes[last].cores == nodes[first].cores && nodes[last].memory == nodes[first].memory)
+    while (last < nodes.size() && nodes[last].cores == nodes[first].cores && nodes[last].memory == nodes[first].memory &&
+           nodes[last].vouch == nodes[first].vouch)
         ++last;
     return last - first;
 }

@@ -38,6 +38,8 @@ public:
     // The next connection, its channel on `executor`. When the process is out of descriptors or memory it waits a little
     // before it says so: the caller logs the failure and calls again. A failure with is_open() false is the end.
     asio::awaitable<Result<ChannelPtr>> accept(asio::any_io_executor executor, ChannelOptions options = {});
+    // The same as a bare socket, which does not block.
+    asio::awaitable<Result<Fd>> accept_socket(asio::any_io_executor executor);
     const std::string& path() const { return path_; }
     bool is_open() const { return acceptor_.is_open(); }
     // Stops accepting and removes the path.

@@ -47,7 +47,7 @@ Result<std::unique_ptr<UnixListener>> UnixListener::open(asio::any_io_executor e
     return listener;
 }
 
-asio::awaitable<Result<ChannelPtr>> UnixListener::accept(asio::any_io_executor executor, ChannelOptions options)
+asio::awaitable<Result<Fd>> UnixListener::accept_socket(asio::any_io_executor executor)
 {
     auto [error, socket] = co_await acceptor_.async_accept(executor, as_values);
     if (error) {
@@ -57,7 +57,15 @@ asio::awaitable<Result<ChannelPtr>> UnixListener::accept(asio::any_io_executor e
         }
         co_return fail(Errc::unavailable, "cannot accept a connection on {}: {}", path_, error.message());
     }
-    co_return make_unix_channel(executor, Fd(socket.release()), path_, options);
+    co_return Fd(socket.release());
+}
+
+asio::awaitable<Result<ChannelPtr>> UnixListener::accept(asio::any_io_executor executor, ChannelOptions options)
+{
+    auto socket = co_await accept_socket(executor);
+    if (!socket)
+        co_return std::unexpected(std::move(socket.error()));
+    co_return make_unix_channel(executor, std::move(*socket), path_, options);
 }
 
 void UnixListener::close()

@@ -197,7 +197,7 @@ class Daemon:
 class Cluster:
     """Settings are TOML text by section: Cluster(limits='script_size = "1K"', jnoded='tmp_dir = "/x"')."""
 
-    def __init__(self, start=True, keep=False, partitions=None, extra="", node_cores=0, **sections):
+    def __init__(self, start=True, keep=False, partitions=None, extra="", node_cores=0, node_settings="", **sections):
         base = pathlib.Path(tempfile.gettempdir(), f"jarvis-test-{os.getuid()}")
         base.mkdir(mode=0o755, exist_ok=True)
         sweep(base)
@@ -216,6 +216,7 @@ class Cluster:
         self.tmp_dir = self.folder / "tmp"
         self.boot_id_file = self.folder / "boot_id"
         self.sections, self.partitions, self.extra, self.node_cores = sections, partitions, extra, node_cores
+        self.node_settings = node_settings              # more lines of [[node]]
         self.jctld, self.jnoded = Daemon(self, "jctld"), Daemon(self, "jnoded")
         self.node_daemons = [self.jnoded]
         self.submitted = []
@@ -271,7 +272,7 @@ class Cluster:
 
     def write_files(self, sections):
         text = "".join(f"[{name}]\n{body}\n\n" for name, body in sections.items())
-        text += f'[[node]]\nnames = "{self.node}"\ncores = {self.node_cores}\n\n'
+        text += f'[[node]]\nnames = "{self.node}"\ncores = {self.node_cores}\n{self.node_settings}\n\n'
         text += f'{self.partitions_text()}\n{self.extra}\n'
         self.config_path.write_text(text)
         self.config_path.chmod(0o644)

@@ -127,7 +127,7 @@ class Node(Host):
         self.node = f"{cluster.node}n{number}"
         self.folder = cluster.folder / f"n{number}"
         self.run_dir, self.state_dir, self.tmp_dir = self.folder / "run", self.folder / "state", self.folder / "tmp"
-        self.boot_id_file = self.folder / "boot_id"
+        self.boot_id_file, self.user_socket = self.folder / "boot_id", self.folder / "jnoded.sock"
         super().__init__(cluster, "jnoded", f"n{number}", 10 + number, namespaces, config=self.folder / "jarvis.toml",
                          log=f"jnoded-n{number}")
 
@@ -150,7 +150,7 @@ class Node(Host):
         """The sections of its own configuration."""
         mine = {line.split(" = ")[0]: line for line in sections["jnoded"].splitlines()}
         for key, value in (("name", self.node), ("run_dir", self.run_dir), ("state_dir", self.state_dir), ("tmp_dir", self.tmp_dir),
-                           ("boot_id_file", self.boot_id_file)):
+                           ("boot_id_file", self.boot_id_file), ("socket", self.user_socket)):
             mine[key] = f'{key} = "{value}"'
         more = {"jnoded": "\n".join(mine.values())}
         if self.netns:
@@ -222,7 +222,7 @@ class Network(Cluster):
         text = f'[[node]]\nnames = "{self.node}n[{numbers}]"\ncores = {self.node_cores}\n'
         if features:
             text += "features = [" + ", ".join(f'"{feature}"' for feature in features) + "]\n"
-        return text + ("vouch = true\n" if self.vouch else "") + "\n"
+        return text + ("vouch = true\n" if self.vouch else "") + f"{self.node_settings}\n\n"
 
     def all_declared(self):
         if not self.features:
