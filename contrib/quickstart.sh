@@ -1,13 +1,16 @@
 #!/bin/bash
-# A working one-node cluster from a clone, in one command (Debian and Ubuntu): installs the build packages that are
-# missing, builds, writes a configuration into a folder of its own, starts jctld and jnoded, runs a first job and shows
-# its output. The cluster stays up.
+# A working cluster on this machine from a clone, in one command (Debian and Ubuntu): installs the build packages that
+# are missing, builds, writes a configuration into a folder of its own, starts jctld and jnoded, runs a first job and
+# shows its output. The cluster stays up.
 #
-#   contrib/quickstart.sh [--dir DIR] [--build-dir DIR]
+#   contrib/quickstart.sh [--dir DIR] [--build-dir DIR] [--nodes N]
 #   contrib/quickstart.sh --stop [--dir DIR]
 #
 #   --dir DIR        the folder that everything goes into (default: ./jarvis-demo)
 #   --build-dir DIR  take the programs that are built there; nothing is installed or built
+#   --nodes N        N node daemons, named n1 to nN, with folders and certificates of their own, that reach the
+#                    controller over TLS and share the machine's cores; with fewer cores than nodes each gets a
+#                    virtual one, to which jobs are not bound
 #   --stop           stop the cluster of that folder; jobs that still run go on, and are found again by the next start
 #   --help           this text
 #
@@ -24,13 +27,15 @@ say() { printf '%s\n' "$*"; }
 step() { printf '\n== %s\n' "$*"; }
 warn() { printf '%s\n' "quickstart: $*" >&2; }
 die() { warn "$*"; exit 1; }
-usage() { sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 # --- what was asked ---------------------------------------------------------------------------------------------
 
 demo=jarvis-demo
 build=
 stop=false
+nodes=0                         # 0: one, called like the machine, by the controller's socket
+most_nodes=256
 while [[ $# -gt 0 ]]; do
     case $1 in
         --dir | --build-dir)
@@ -38,6 +43,8 @@ while [[ $# -gt 0 ]]; do
             if [[ $1 == --dir ]]; then demo=$2; else build=$2; fi
             shift 2
             ;;
+        --nodes) nodes=${2:-none}; shift; shift || true ;;
+        --nodes=*) nodes=${1#*=}; shift ;;
         --dir=?*) demo=${1#*=}; shift ;;
         --build-dir=?*) build=${1#*=}; shift ;;
         --stop) stop=true; shift ;;
@@ -45,6 +52,11 @@ while [[ $# -gt 0 ]]; do
         *) warn "unknown argument '$1' (see --help)"; exit 2 ;;
     esac
 done
+if [[ ! $nodes =~ ^[0-9]{1,3}$ ]] || (( 10#$nodes > most_nodes )); then
+    warn "--nodes needs a number from 1 to $most_nodes"
+    exit 2
+fi
+nodes=$((10#$nodes))
 [[ $demo != *$'\n'* ]] || die "a folder whose name has a line break in it cannot be used"
 if $stop && [[ ! -d $demo ]]; then
     die "there is no cluster in $demo"
@@ -58,12 +70,13 @@ if [[ $uid == 0 ]]; then personal=false; else personal=true; fi
 hash=$(printf '%s' "$demo" | sha256sum | cut -c 1-10)
 software=$demo/software
 config=$demo/jarvis.toml
+pki=$demo/pki
 
 # Sockets and the node's run-time folder are in the demo's own folder where its name is short enough for a UNIX socket's
 # path, else in a short one, which is found again by the hash of the demo's name. Not in XDG_RUNTIME_DIR, which goes away
 # when its user logs out.
 choose_run_dir() {
-    local longest="$demo/run/node/launcher.sock.12345678"
+    local longest="$demo/run/node/launcher.sock.12345678" # n256 is no longer than node
     if [[ ${#longest} -le $longest_socket_path ]]; then
         run=$demo/run
     elif [[ $uid == 0 ]]; then
@@ -84,15 +97,22 @@ make_run_dir() {
 
 # --- processes: ours are those that were started with this folder's configuration ---------------------------------
 
-# The pid of a daemon that runs with our configuration file, whoever started it and whatever the pid file says.
+# daemon_pids NAME [FILE]: the pids of daemons that run with our configuration files, or with that one, whoever started
+# them and whatever a pid file says.
 daemon_pids() {
-    local name=$1 folder
+    local name=$1 folder word
     for folder in /proc/[0-9]*; do
         [[ -O $folder ]] || continue
         [[ $(cat "$folder/comm" 2>/dev/null) == "$name" ]] || continue
-        if tr '\0' '\n' <"$folder/cmdline" 2>/dev/null | grep -qxF -e "$config" -e "$run/node" -e "$run/node/launcher.sock"; then
+        while IFS= read -r -d '' word; do
+            if [[ $# == 2 ]]; then
+                [[ $word == "$2" ]] || continue
+            else
+                [[ $word == "$config" || $word == "$demo"/nodes/*/jarvis.toml || $word == "$run"/*/launcher.sock ]] || continue
+            fi
             echo "${folder#/proc/}"
-        fi
+            break
+        done 2>/dev/null <"$folder/cmdline"
     done
 }
 
@@ -214,17 +234,26 @@ done
 toml() { printf '"%s"' "$(printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g')"; }
 shell() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
 
-write_config() {
-    local confinement=$1 new=$config.new
-    cat >"$new" <<END
-# One node, this machine. Written by contrib/quickstart.sh, which writes it anew at each start. See jarvis.toml(5).
-
+# The parts that all files have. An array of TOML is written for the addresses.
+common_sections() {
+    cat <<END
 [cluster]
 name = "demo-$hash"
 
 [controller]
 state_dir = $(toml "$demo/state")
 socket = $(toml "$run/jctld.sock")
+END
+    if [[ $nodes -gt 0 ]]; then
+        cat <<END
+listen = ["127.0.0.1:$port"]
+addresses = ["127.0.0.1:$port"]
+
+[tls]
+ca = $(toml "$pki/ca.crt")
+END
+    fi
+    cat <<END
 
 [security]
 $(if $personal; then
@@ -236,14 +265,62 @@ fi)
 [plugins]
 directory = $(toml "$software/lib/jarvis/plugins")
 
+END
+}
+
+# [jnoded] of one node: its name, and the name of its folders.
+jnoded_section() {
+    local name=$1 folder=$2
+    cat <<END
 [jnoded]
-run_dir = $(toml "$run/node")
-state_dir = $(toml "$demo/node")
+name = $(toml "$name")
+run_dir = $(toml "$run/$folder")
+state_dir = $(toml "$demo/$folder")
+socket = $(toml "$run/$folder.sock")
 shepherd = $(toml "$software/bin/jshepherd")
+END
+    if $virtual; then
+        echo "virtual_cores = true           # $nodes nodes on ${#cores[@]} cores"
+    fi
+    echo
+}
 
+node_section() {
+    cat <<END
 [[node]]
-names = $(toml "$node_name")
+names = $(toml "$1")
+vouch = true                           # its users are this machine's
+END
+    if $virtual; then
+        echo "cores = 1"
+    fi
+    if [[ $nodes -gt 1 ]]; then
+        echo "memory = \"${node_memory}M\"           # an equal share"
+    fi
+    echo
+}
 
+# replace FILE: puts what comes in into the file; true if that changed it.
+replace() {
+    local file=$1
+    cat >"$file.new"
+    chmod 0644 "$file.new"
+    if cmp -s "$file.new" "$file"; then
+        rm "$file.new"
+        return 1
+    fi
+    mv "$file.new" "$file"
+}
+
+write_config() {
+    local confinement=$1 changed=false name
+    {
+        echo "# A cluster on this machine. Written by contrib/quickstart.sh, which writes it anew at each start. See jarvis.toml(5)."
+        echo
+        common_sections
+        if [[ $nodes == 0 ]]; then jnoded_section "$node_names" node; fi
+        node_section "$node_names"
+        cat <<END
 [[partition]]
 name = "batch"
 nodes = "ALL"
@@ -251,24 +328,86 @@ default = true
 default_time = "1h"
 confinement = "$confinement"           # as found on this machine
 END
-    chmod 0644 "$new"
-    if cmp -s "$new" "$config"; then
-        rm "$new"
-        return
-    fi
-    mv "$new" "$config"
-    if [[ -n $(daemon_pids jctld; daemon_pids jnoded) ]]; then
+    } | replace "$config" && changed=true
+    for name in "${names[@]}"; do
+        mkdir -p "$demo/nodes/$name"
+        {
+            echo "# Node $name of the cluster of ../../jarvis.toml. Written by contrib/quickstart.sh."
+            echo
+            common_sections
+            jnoded_section "$name" "$name"
+            node_section "$name"
+        } | replace "$demo/nodes/$name/jarvis.toml" && changed=true
+    done
+    if $changed && [[ -n $(daemon_pids jctld; daemon_pids jnoded) ]]; then
         say "the configuration is new: restarting the daemons"
         stop_daemon jnoded >/dev/null
         stop_daemon jctld >/dev/null
     fi
 }
 
+# --- several nodes on one machine ---------------------------------------------------------------------------------
 
-# A node is called like the machine where that is a name that a node can have.
-node_name=$(uname -n)
-node_name=${node_name%%.*}
-[[ $node_name =~ ^[A-Za-z][A-Za-z0-9_-]*$ ]] || node_name=node1
+# The CPUs of each core that we may use, as taskset takes them: one line for each core.
+find_cores() {
+    local allowed
+    allowed=,$(taskset -cp $$ | sed 's/.*: //' | tr , '\n' | while IFS=- read -r first last; do seq -s , "$first" "${last:-$first}"; done | tr '\n' ','),
+    lscpu -p=CPU,CORE,SOCKET | awk -F, -v allowed="$allowed" '
+        /^#/ || index(allowed, "," $1 ",") == 0 { next }
+        { core = $3 "," $2; if (!(core in cpus)) order[++count] = core; else cpus[core] = cpus[core] ","; cpus[core] = cpus[core] $1 }
+        END { for (i = 1; i <= count; i++) print cpus[order[i]] }'
+}
+
+# The CPUs of node number $1, counted from 0: an equal part of the cores, in their order.
+cpus_of_node() {
+    local first=$(( $1 * ${#cores[@]} / nodes )) end=$(( ($1 + 1) * ${#cores[@]} / nodes ))
+    local IFS=,
+    echo "${cores[*]:first:end - first}"
+}
+
+# The port that the configuration has, or the first free one from a number that the folder's name gives.
+choose_port() {
+    port=$(sed -n 's/^listen = \["127.0.0.1:\([0-9]*\)"\]$/\1/p' "$config" 2>/dev/null | head -n 1)
+    [[ -z $port ]] || return 0
+    port=$(( 20000 + 0x${hash:0:6} % 20000 ))
+    while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+        port=$((port + 1))
+    done
+}
+
+# Certificates of the controller and of each node. A cluster that has run without them keeps its UUID.
+make_certificates() {
+    local uuid='' missing=() name
+    if [[ ! -e $pki/ca.crt ]]; then
+        if [[ -s $config && -n $(ls -A "$demo/state") ]]; then
+            uuid=$("$software/bin/jctld" --config "$config" --check-state 2>/dev/null |
+                grep -Eo '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' | head -n 1 || true)
+        fi
+        "$software/bin/jadmin" pki init --dir "$pki" --name "demo-$hash" ${uuid:+--uuid "$uuid"} >/dev/null || die "no certificates"
+    fi
+    for name in "${names[@]}"; do
+        [[ -e $pki/nodes/$name.crt ]] || missing+=("$name")
+    done
+    if [[ ${#missing[@]} -gt 0 ]]; then
+        "$software/bin/jadmin" pki node --dir "$pki" "${missing[@]}" >/dev/null || die "no certificates for ${missing[*]}"
+    fi
+}
+
+# Sets names (empty: the one node of the controller's own configuration), node_names, cores, virtual, node_memory.
+names=() cores=() virtual=false node_memory=0 port=
+if [[ $nodes == 0 ]]; then
+    # A node is called like the machine where that is a name that a node can have.
+    node_names=$(uname -n)
+    node_names=${node_names%%.*}
+    [[ $node_names =~ ^[A-Za-z][A-Za-z0-9_-]*$ ]] || node_names=node1
+else
+    mapfile -t names < <(seq -f 'n%g' "$nodes")
+    node_names="n[1-$nodes]"
+    [[ $nodes -gt 1 ]] || node_names=n1
+    mapfile -t cores < <(find_cores)
+    [[ ${#cores[@]} -ge $nodes ]] || virtual=true
+    node_memory=$(awk -v nodes="$nodes" '/^MemTotal:/ { print int($2 / 1024 / nodes) }' /proc/meminfo)
+fi
 
 write_env() {
     local bin=$software/bin new=$demo/env.sh.new
@@ -291,18 +430,20 @@ END
 
 # --- start --------------------------------------------------------------------------------------------------------
 
+# start_daemon NAME CONFIG LOG [COMMAND...]: with a command in front of it.
 start_daemon() {
-    local name=$1 program
-    if [[ -n $(daemon_pids "$name") ]]; then
+    local name=$1 file=$2 log=$demo/log/$3.log program
+    shift 3
+    if [[ -n $(daemon_pids "$name" "$file") ]]; then
         say "$name runs already"
         return
     fi
     program=$software/bin/$name
-    "$program" --config "$config" --check-config >"$demo/log/check.log" 2>&1 || { cat "$demo/log/check.log" >&2; die "$name refuses $config"; }
+    "$program" --config "$file" --check-config >"$demo/log/check.log" 2>&1 || { cat "$demo/log/check.log" >&2; die "$name refuses $file"; }
     # setsid: Ctrl-C in this terminal, or closing it, is not meant for the cluster. A service manager's words to this
     # terminal are not meant for it either.
-    env -u INVOCATION_ID -u NOTIFY_SOCKET JARVIS_CONF="$config" setsid "$program" --config "$config" </dev/null >>"$demo/log/$name.log" 2>&1 9>&- &
-    say "started $name (log: $demo/log/$name.log)"
+    env -u INVOCATION_ID -u NOTIFY_SOCKET JARVIS_CONF="$file" setsid "$@" "$program" --config "$file" </dev/null >>"$log" 2>&1 9>&- &
+    say "started $name (log: $log)"
 }
 
 # wait_until SECONDS TEXT COMMAND...: calls COMMAND until it succeeds, and shows that time passes.
@@ -326,26 +467,41 @@ wait_until() {
 }
 
 controller_answers() { "$software/bin/jadmin" ping >/dev/null 2>&1; }
-node_line() { "$software/bin/jnodes" 2>/dev/null | grep -w -- "$node_name"; }
-node_ready() { node_line | grep -Eqw 'idle|mixed|allocated'; }
-node_known() { "$software/bin/jnodes" --json 2>/dev/null | grep -Eq '"confinement": ?"(none|track|full)"'; }
+# How many nodes have this in what jnodes says of them.
+count_nodes() { "$software/bin/jnodes" --json 2>/dev/null | grep -Eo "$1" | wc -l; }
+wanted_nodes() { if [[ $nodes == 0 ]]; then echo 1; else echo "$nodes"; fi; }
+nodes_ready() { [[ $(count_nodes '"state": ?"(idle|mixed|allocated)"') -ge $(wanted_nodes) ]]; }
+nodes_known() { [[ $(count_nodes '"confinement": ?"(none|track|full)"') -ge $(wanted_nodes) ]]; }
 # What the node says of itself, which is what its partition may ask of it.
 found_confinement() { "$software/bin/jnodes" --json | grep -Eo '"confinement": ?"[a-z]+"' | head -n 1 | sed 's/.*"\([a-z]*\)"$/\1/'; }
 show_log() { warn "the last lines of $demo/log/$1.log:"; tail -n 15 "$demo/log/$1.log" >&2; }
 
 start_daemons() {
-    start_daemon jctld
+    local number
+    start_daemon jctld "$config" jctld
     wait_until "$ready_seconds" "waiting for the controller" controller_answers || { show_log jctld; die "jctld does not answer"; }
-    start_daemon jnoded
+    if [[ $nodes == 0 ]]; then
+        start_daemon jnoded "$config" jnoded
+        return
+    fi
+    for (( number = 0; number < nodes; number++ )); do
+        local in_front=(taskset -c "$(cpus_of_node "$number")")
+        if $virtual; then in_front=(); fi
+        start_daemon jnoded "$demo/nodes/${names[number]}/jarvis.toml" "${names[number]}" "${in_front[@]}"
+    done
 }
 
 step "a cluster in $demo"
 umask 022
-mkdir -p "$demo/log" "$demo/state" "$demo/node"
+mkdir -p "$demo/log" "$demo/state" "$demo/node" "${names[@]/#/$demo/}"
 chmod 0700 "$demo/state"            # scripts and environments of all users
 $personal || chmod 0755 "$demo"
 make_run_dir
 install_programs
+if [[ $nodes -gt 0 ]]; then
+    choose_port
+    make_certificates
+fi
 # A guess, put right as soon as the node has said what it found.
 confinement=none
 if ! $personal && grep -Eq '^[^ ]+ [^ ]+ cgroup2 rw[ ,]' /proc/self/mounts; then
@@ -358,19 +514,28 @@ write_config "${confinement:-none}"
 write_env
 export JARVIS_CONF=$config
 start_daemons
-wait_until "$ready_seconds" "waiting for the node $node_name" node_known || { show_log jnoded; die "the node does not register"; }
+log_of_node=${names[0]:-jnoded}
+wait_until "$ready_seconds" "waiting for $node_names" nodes_known || { show_log "$log_of_node"; die "the nodes do not register"; }
 found=$(found_confinement)
 if [[ $found != "$confinement" ]]; then
     write_config "$found"
     start_daemons
 fi
-wait_until "$ready_seconds" "waiting for the node $node_name" node_ready || { show_log jnoded; die "the node is not ready"; }
+wait_until "$ready_seconds" "waiting for $node_names" nodes_ready || { show_log "$log_of_node"; die "the nodes are not ready"; }
 case $found in
     full) meaning="cores, memory and devices are enforced, and a job's processes are followed, frozen and killed whole" ;;
     track) meaning="a job's processes are followed, frozen and killed whole; cores are bound, memory is counted and not enforced" ;;
     *) meaning="process groups and core binding only: this machine lets us make no cgroup" ;;
 esac
 say "confinement of jobs here: $found ($meaning)"
+if [[ $nodes -gt 0 ]]; then
+    if $virtual; then
+        say "$nodes nodes share ${#cores[@]} cores: each has a virtual one, and jobs are not bound"
+    fi
+    say
+    say "\$ jnodes"
+    "$software/bin/jnodes"
+fi
 
 # --- the first job ------------------------------------------------------------------------------------------------
 

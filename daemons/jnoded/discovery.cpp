@@ -152,11 +152,11 @@ Result<Discovery> discover_topology()
     return found;
 }
 
-Result<Topology> offer(Topology topology, std::uint32_t cores, std::optional<MemorySize> memory)
+namespace {
+
+// The first `cores` cores (0: all), and `memory` taken from the NUMA nodes in proportion to their size.
+Topology part_of(Topology topology, std::uint32_t cores, std::optional<MemorySize> memory)
 {
-    if (cores > topology.cores.size())
-        return fail(Errc::invalid, "cores = {}, while this machine has {} that the daemon may use: set at most that, or 0",
-                    cores, topology.cores.size());
     if (cores > 0) {
         const auto dropped = CoreSet::range(cores, static_cast<std::uint32_t>(topology.cores.size()) - cores);
         topology.cores.resize(cores);
@@ -166,9 +166,6 @@ Result<Topology> offer(Topology topology, std::uint32_t cores, std::optional<Mem
     const auto all = topology.memory();
     if (!memory || *memory == all)
         return topology;
-    if (*memory > all)
-        return fail(Errc::invalid, "memory = \"{}\", while this machine has {}: set at most that, or nothing",
-                    format_memory_size(*memory), format_memory_size_exact({all.bytes >> 20 << 20}));
     auto left = *memory;
     for (auto& numa : topology.numa_nodes) {
         numa.memory.bytes = share(numa.memory.bytes, memory->bytes, all.bytes);
@@ -176,6 +173,41 @@ Result<Topology> offer(Topology topology, std::uint32_t cores, std::optional<Mem
     }
     topology.numa_nodes.front().memory += left; // what rounding left over: fewer bytes than there are nodes
     return topology;
+}
+
+// Cores that stand for no core of the machine; each has a PU, since every core has one, and nothing is bound to it.
+Topology virtual_shape(std::uint32_t cores, MemorySize memory)
+{
+    Topology topology;
+    for (std::uint32_t core = 0; core < cores; ++core)
+        topology.cores.push_back({.pus = {core}, .package = 0});
+    topology.numa_nodes.push_back({.os_index = 0, .memory = memory, .cores = CoreSet::range(0, cores)});
+    return topology;
+}
+
+} // namespace
+
+Offer offer(Topology topology, std::uint32_t cores, std::optional<MemorySize> memory, OfferAs as)
+{
+    if (as == OfferAs::nothing)
+        return {.topology = {}, .bound = true, .notes = {"a login node: no job runs here"}};
+    const auto there = static_cast<std::uint32_t>(topology.cores.size());
+    const auto all = topology.memory();
+    std::vector<std::string> notes;
+    if (cores > there)
+        notes.push_back(fmt::format("cores are virtual, jobs are not bound: {} are stated, {} are there", cores, there));
+    else if (as == OfferAs::virtual_cores)
+        notes.emplace_back("cores are virtual, jobs are not bound");
+    if (memory && *memory > all)
+        notes.push_back(fmt::format("memory is virtual: {} is stated, {} is there", format_memory_size(*memory),
+                                    format_memory_size(all)));
+    if (notes.empty())
+        return {.topology = part_of(std::move(topology), cores, memory), .bound = true, .notes = {}};
+    const bool bound = cores <= there && as != OfferAs::virtual_cores;
+    auto shape = bound ? part_of(std::move(topology), cores, {}) : virtual_shape(cores > 0 ? cores : there, memory.value_or(all));
+    if (bound) // more memory than there is: each NUMA node has its share of what is stated
+        shape = part_of(std::move(shape), 0, memory);
+    return {.topology = std::move(shape), .bound = bound, .notes = std::move(notes)};
 }
 
 } // namespace jarvis::noded

@@ -24,8 +24,15 @@ Result<Discovery> discover_topology();
 // is its own, since there is no other; with several nobody knows whose it is, and the returned note says how much that is.
 std::optional<std::string> count_memory_of_no_node(Topology& topology, MemorySize machine);
 
+// How it is offered. Virtual cores stand for no core of the machine: they are counted, and jobs are not bound to any.
+enum class OfferAs : std::uint8_t { real_cores, virtual_cores, nothing };
+struct Offer {
+    Topology topology;
+    bool bound = true;              // jobs are bound to the cores that they have
+    std::vector<std::string> notes; // for people who look at the node
+};
 // What the configuration offers of it: the first `cores` cores (0: all), and `memory` taken from the NUMA nodes in
-// proportion to their size. More than is there is refused.
-Result<Topology> offer(Topology topology, std::uint32_t cores, std::optional<MemorySize> memory);
+// proportion to their size. Where it states more cores than there are, all are virtual.
+Offer offer(Topology topology, std::uint32_t cores, std::optional<MemorySize> memory, OfferAs as = OfferAs::real_cores);
 
 } // namespace jarvis::noded

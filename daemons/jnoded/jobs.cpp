@@ -98,6 +98,8 @@ node::RecoveredJob NodeDaemon::take_up(const RunFolder::Record& record, node::Re
     tracked.cgroup = record.order.cgroup();
     tracked.sent = true;
     tracked.stop_reached = record.stop.has_value();
+    tracked.member = record.order.member();
+    job.prepared = tracked.member && setup_.folder.is_prepared(key);
     if (record.stop)
         if (auto stop = stop_from(*record.stop))
             job.stop = std::move(*stop);
@@ -142,9 +144,13 @@ void NodeDaemon::recover(const std::set<node::JobKey>& shepherds)
     if (!recovered.jobs.empty())
         log().info("took up {} jobs from {}", recovered.jobs.size(), setup_.folder.path());
     feed(std::move(recovered));
-    for (auto& [key, job] : jobs_)
-        if (const auto known = core_.jobs.find(key); known == core_.jobs.end() || known->second.phase == node::Phase::ended)
+    for (auto& [key, job] : jobs_) {
+        const auto known = core_.jobs.find(key);
+        if (known == core_.jobs.end() || known->second.phase == node::Phase::ended)
             job.ended = true;
+        else if (job.member && !known->second.prepared)
+            tasks_.spawn("await prepared", await_prepared(key));
+    }
 }
 
 // ---- Ends
@@ -240,6 +246,29 @@ asio::awaitable<void> NodeDaemon::repeat_stop(node::SignalJob signal)
         signal.signal = SIGCONT;
         (void)deliver(signal, *job);
         co_return;
+    }
+}
+
+// The shepherd says it by a file, so that it does not matter whether this daemon or the launcher were there to hear it.
+asio::awaitable<void> NodeDaemon::await_prepared(node::JobKey key)
+{
+    for (auto pause = 1ms; living(key); pause = std::min<std::chrono::milliseconds>(pause * 2, 500ms)) {
+        if (setup_.folder.is_prepared(key)) {
+            feed(node::MemberPrepared{key});
+            co_return;
+        }
+        co_await daemon::sleep_for(pause);
+    }
+}
+
+// Until it has ended: it may not be there yet.
+asio::awaitable<void> NodeDaemon::finish_member(node::JobKey key)
+{
+    for (auto pause = 10ms; living(key); pause = std::min<std::chrono::milliseconds>(pause * 2, 1s)) {
+        if (const auto shepherd = setup_.folder.living_shepherd(key))
+            if (const auto process = open_process(shepherd->pid); process && setup_.folder.living_shepherd(key))
+                (void)send_signal(process, SIGUSR1);
+        co_await daemon::sleep_for(pause);
     }
 }
 

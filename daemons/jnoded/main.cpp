@@ -34,6 +34,9 @@ Result<config::Node> declared_node(const config::Config& config, const std::stri
             return node;
         names.push_back(node.name);
     }
+    // A node on another machine needs the controller's addresses and its certificate alone; who it is says the controller.
+    if (config.nodes.empty() && !config.controller.addresses.empty())
+        return config::Node{.name = name};
     return fail(Errc::not_found, "{}: no [[node]] is named {}, which is the name of this node{} (jnoded.name gives another)",
                 config.file, name, did_you_mean(name, names));
 }
@@ -124,9 +127,11 @@ Result<Setup> set_up(config::Config config, const daemon::LogOptions& log_option
     auto machine = discover_topology();
     if (!machine)
         return std::unexpected(machine.error());
-    auto offered = offer(std::move(machine->topology), node->cores, node->memory);
-    if (!offered)
-        return fail(offered.error(), "{}:{}:{}: node {}", node->place.file, node->place.line, node->place.column, name);
+    const auto as = config.jnoded.login           ? OfferAs::nothing
+                    : config.jnoded.virtual_cores ? OfferAs::virtual_cores
+                                                  : OfferAs::real_cores;
+    auto offered = offer(std::move(machine->topology), node->cores, node->memory, as);
+    machine->notes.insert(machine->notes.end(), offered.notes.begin(), offered.notes.end());
     auto folder = RunFolder::open(config, name);
     if (!folder)
         return std::unexpected(folder.error());
@@ -134,7 +139,8 @@ Result<Setup> set_up(config::Config config, const daemon::LogOptions& log_option
     return Setup{.config = std::move(config),
                  .node_name = std::move(name),
                  .boot_id = std::move(*boot_id),
-                 .topology = std::move(*offered),
+                 .topology = std::move(offered.topology),
+                 .bound = offered.bound,
                  .notes = std::move(machine->notes),
                  .folder = std::move(*folder),
                  .own_folders = own_folders(),

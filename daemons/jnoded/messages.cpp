@@ -19,12 +19,19 @@ void put(wire::Ended& out, const node::ReportEnded& ended)
     *out.mutable_usage() = wire::to_message(ended.usage);
 }
 
+void put(wire::Prepared& out, const node::ReportPrepared& prepared)
+{
+    wire::put_job_id(prepared.key.job, out);
+    out.set_incarnation(prepared.key.incarnation.value);
+}
+
 void put(wire::Report& out, const node::Report& report)
 {
     for (const auto& running : report.running) {
         auto& job = *out.add_running();
         wire::put_job_id(running.key.job, job);
         job.set_incarnation(running.key.incarnation.value);
+        job.set_prepared(running.prepared);
     }
     for (const auto& ended : report.ended)
         put(*out.add_ended(), ended);
@@ -66,6 +73,8 @@ node::StartOrder start_order(node::JobKey key, const wire::StartJob& message)
     node::StartOrder order{.key = key};
     order.node_list = message.node_list();
     order.node_count = message.node_count();
+    order.role = message.role() == wire::StartJob::MEMBER ? node::Role::member : node::Role::script;
+    order.tasks_per_node.assign(message.tasks_per_node().begin(), message.tasks_per_node().end());
     order.script = message.script();
     order.array = {message.array().min(), message.array().max(), message.array().step(), message.array().count()};
     if (auto read = read_start(message, order); !read)
@@ -75,8 +84,11 @@ node::StartOrder start_order(node::JobKey key, const wire::StartJob& message)
 
 node::StopOrder stop_order(node::JobKey key, const wire::StopJob& message)
 {
-    const bool unknown = message.why() == wire::StopJob::UNKNOWN;
-    return {key, unknown ? node::StopWhy::unknown : node::StopWhy::cancelled, message.cause()};
+    switch (message.why()) {
+    case wire::StopJob::UNKNOWN: return {key, node::StopWhy::unknown, message.cause()};
+    case wire::StopJob::FINISHED: return {key, node::StopWhy::finished, message.cause()};
+    default: return {key, node::StopWhy::cancelled, message.cause()};
+    }
 }
 
 Result<node::JobKey> key_of(Result<JobId> job, std::uint32_t incarnation)
@@ -108,6 +120,8 @@ wire::FromNode message_from(const node::Send& send, const Registration& registra
         put(*message.mutable_register_(), *hello, registration);
     else if (const auto* report = std::get_if<node::Report>(&send.message))
         put(*message.mutable_report(), *report);
+    else if (const auto* prepared = std::get_if<node::ReportPrepared>(&send.message))
+        put(*message.mutable_prepared(), *prepared);
     else
         put(*message.mutable_ended(), std::get<node::ReportEnded>(send.message));
     return message;
@@ -170,11 +184,13 @@ wire::LaunchOrder order_from(const node::LaunchPlan& plan, const node::Launch& l
     order.set_temporary_folder(plan.temporary_folder);
     order.set_started_boottime_us(boottime_us(launch.started));
     const auto& request = launch.order.request;
-    if (request.time_limit)
+    const bool timed = plan.role == node::Role::script; // the script's end is the members' too
+    if (request.time_limit && timed)
         order.set_time_limit_us(request.time_limit->count());
-    if (request.warning)
+    if (request.warning && timed)
         *order.mutable_warning() = wire::to_message(*request.warning);
     order.set_boot_id(boot_id);
+    order.set_member(plan.role == node::Role::member);
     return order;
 }
 
@@ -183,7 +199,9 @@ Result<node::RecoveredJob> recovered_from(const wire::LaunchOrder& order)
     auto key = key_of(wire::job_id_of(order), order.incarnation());
     if (!key)
         return std::unexpected(key.error());
-    node::RecoveredJob job{.key = *key, .started = instant_from(order.started_boottime_us())};
+    node::RecoveredJob job{.key = *key,
+                           .role = order.member() ? node::Role::member : node::Role::script,
+                           .started = instant_from(order.started_boottime_us())};
     if (order.has_time_limit_us()) {
         auto limit = wire::duration_from(order.time_limit_us(), "time_limit_us");
         if (!limit)

@@ -34,6 +34,7 @@ struct Setup {
     std::string node_name;
     std::string boot_id;
     Topology topology; // as offered
+    bool bound = true; // jobs are bound to cores of it
     std::vector<std::string> notes; // of its discovery
     RunFolder folder;
     std::vector<std::string> own_folders; // where our commands are
@@ -50,7 +51,9 @@ class NodeDaemon {
         bool sent = false;            // to the launcher that is connected now, or to an earlier one
         bool followed = false;        // by its pidfd, since its launcher is gone
         bool stop_reached = false;    // a signal of a stop found somebody
+        bool member = false;
         bool repeating = false;       // a stop that found nobody is being repeated
+        bool finishing = false;       // a member's shepherd is being told to end
         bool lost = false;            // its shepherd is dead, and what it left is being removed
         bool ended = false;           // the core was told
     };
@@ -87,6 +90,7 @@ class NodeDaemon {
     void execute(node::Launch& launch);
     void execute(node::RecordStop& stop);
     void execute(node::SignalJob& signal);
+    void execute(node::FinishMember& finish);
     void execute(node::RemoveRecord& record);
     void execute(node::Send& send);
     void execute(node::CloseConnection& close);
@@ -111,6 +115,8 @@ class NodeDaemon {
     asio::awaitable<void> follow(node::JobKey key);
     bool deliver(const node::SignalJob& signal, const Tracked& job);
     asio::awaitable<void> repeat_stop(node::SignalJob signal);
+    asio::awaitable<void> await_prepared(node::JobKey key);
+    asio::awaitable<void> finish_member(node::JobKey key);
     asio::awaitable<void> lose(node::JobKey key);
     asio::awaitable<void> clean_cgroup(JobId job);
     asio::awaitable<void> clean_and_dial();

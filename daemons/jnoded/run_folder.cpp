@@ -325,6 +325,11 @@ bool RunFolder::was_taken(const node::JobKey& key) const
     return ::faccessat(jobs_.get(), (node::folder_name(key) + "/shepherd.pid").c_str(), F_OK, 0) == 0;
 }
 
+bool RunFolder::is_prepared(const node::JobKey& key) const
+{
+    return ::faccessat(jobs_.get(), (node::folder_name(key) + "/prepared").c_str(), F_OK, 0) == 0;
+}
+
 void RunFolder::remove(const node::JobKey& key) const
 {
     const auto name = node::folder_name(key);

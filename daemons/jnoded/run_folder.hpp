@@ -7,6 +7,7 @@
 //                                      /script        the job's own copy, executable
 //                                      /stop          StopRecord, written before the first signal of a stop
 //                                      /shepherd.pid  by the shepherd: its pid and start time; the script's pid
+//                                      /prepared      by the shepherd of a member: folder and cgroup are there
 //                                      /exit          ExitRecord, written by the shepherd
 //
 // A job's folder stays until the controller has journaled the job's end. Writes are small and go to a tmpfs, so they are
@@ -75,6 +76,8 @@ public:
     std::optional<Shepherd> living_shepherd(const node::JobKey& key) const;
     // Whether a shepherd ever had the job.
     bool was_taken(const node::JobKey& key) const;
+    // Whether a member's shepherd has made what the job needs here.
+    bool is_prepared(const node::JobKey& key) const;
     void remove(const node::JobKey& key) const;
 };
 

@@ -81,6 +81,8 @@ std::optional<pid_t> read_shepherd_pid(const std::string& job_folder)
     return pid;
 }
 
+Result<void> write_prepared(const std::string& job_folder) { return write_file(job_folder + "/prepared", ""); }
+
 Result<void> write_exit_record(const std::string& job_folder, const wire::ExitRecord& record)
 {
     const std::string bytes = record.SerializeAsString();

@@ -1,4 +1,4 @@
-// The two files that a shepherd keeps in the job's run-time folder.
+// The files that a shepherd keeps in the job's run-time folder.
 #pragma once
 
 #include "base/fd.hpp"
@@ -28,6 +28,9 @@ public:
 std::string pid_file_path(const std::string& job_folder);
 // The shepherd that a job folder names; nothing when no shepherd was ever started there.
 std::optional<pid_t> read_shepherd_pid(const std::string& job_folder);
+
+// <job folder>/prepared, of a member: what the job needs on this node is there.
+Result<void> write_prepared(const std::string& job_folder);
 
 // <job folder>/exit: whole or not there. A full file system is given half a minute.
 Result<void> write_exit_record(const std::string& job_folder, const wire::ExitRecord& record);

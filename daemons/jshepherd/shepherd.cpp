@@ -8,6 +8,8 @@
 #include "temporary_folder.hpp"
 #include "wire/job_id.hpp"
 
+#include <cerrno>
+#include <csignal>
 #include <ctime>
 #include <optional>
 #include <string>
@@ -55,10 +57,12 @@ public:
     wire::ExitRecord run()
     {
         const std::int64_t begin = boottime_us();
-        if (auto prepared = prepare(); prepared)
-            start_and_wait();
-        else
+        if (auto prepared = prepare(); !prepared)
             fail_launch(false, prepared.error().message);
+        else if (order_.member())
+            wait_as_member();
+        else
+            start_and_wait();
         record_.mutable_usage()->set_elapsed_us(boottime_us() - begin);
         end_processes();
         count_usage();
@@ -93,7 +97,17 @@ private:
                 return made;
             has_folder_ = true;
         }
-        return runtime_.attach();
+        return order_.member() ? write_prepared(order_.job_folder()) : runtime_.attach();
+    }
+
+    // All signals are blocked here, so one that comes early is not lost.
+    void wait_as_member()
+    {
+        sigset_t finish;
+        ::sigemptyset(&finish);
+        ::sigaddset(&finish, SIGUSR1);
+        while (::sigwaitinfo(&finish, nullptr) < 0 && errno == EINTR) {
+        }
     }
 
     void start_and_wait()

@@ -278,6 +278,11 @@ Fields<Config> make_config_fields()
               "The UNIX socket for users of this node, whose requests are passed on to the controller; empty for jnoded.sock "
               "beside the controller's socket, \"none\" for none.",
               socket_choice),
+        field("jnoded.login", &C::jnoded, &NodeDaemon::login, restart_jnoded, "",
+              "Whether this is a login node: it gives no cores and no memory to jobs, and serves users."),
+        field("jnoded.virtual_cores", &C::jnoded, &NodeDaemon::virtual_cores, restart_jnoded, "",
+              "Whether cores are only counted, and jobs are not bound to any: for several nodes on one machine. So it is, too, "
+              "where node.cores is more than there is."),
         field("jnoded.cgroup", &C::jnoded, &NodeDaemon::cgroup, restart_jnoded, "",
               "Where in a cgroup2 mount the node makes its tree: \"auto\", \"none\", or an absolute path.", cgroup_choice),
         field("jnoded.shepherd", &C::jnoded, &NodeDaemon::shepherd, restart_jnoded, "",
@@ -309,7 +314,7 @@ const Fields<NodeSection>& node_fields()
         field("node.names", &NodeSection::names, Needs::reload, "",
               "The nodes that this section declares, as a host list such as \"n[001-128]\". Each node is declared once."),
         field("node.cores", &NodeSection::node, &Node::cores, Needs::reload, "cores",
-              "How many cores are given to jobs; 0 for all that the node discovers.", core_range),
+              "How many cores are given to jobs; 0 for all that the node discovers. With more than there are they are virtual.", core_range),
         field("node.memory", &NodeSection::node, &Node::memory, Needs::reload, "",
               "How much memory is given to jobs; empty for all that the node discovers.", positive_memory),
         field("node.vouch", &NodeSection::node, &Node::vouch, Needs::reload, "",

@@ -14,6 +14,8 @@ int exit_code(std::int32_t wait_status) { return wait_status >> 8 & 0xff; }
 
 EndClass class_of_stop(const Stop& stop)
 {
+    if (stop.verdict == JobState::completed)
+        return EndClass::none;
     return stop.verdict == JobState::timeout ? EndClass::resources : EndClass::user;
 }
 
@@ -58,6 +60,17 @@ JobEnd judge_exit(const ExitFacts& facts, const std::optional<Stop>& stop)
             end.exit_code = exit_code(*facts.wait_status);
     }
     return end;
+}
+
+JobEnd judge_member(const ExitFacts& facts, const std::optional<Stop>& stop)
+{
+    if (stop && (facts.stop_reached || facts.launch_error.empty()))
+        return {.state = stop->verdict, .end_class = class_of_stop(*stop), .cause = stop->cause};
+    if (!facts.launch_error.empty())
+        return judge_launch_failure(facts);
+    return {.state = JobState::failed,
+            .end_class = EndClass::system,
+            .cause = "this node's part of the job ended before it was told to"};
 }
 
 JobEnd judge_lost_shepherd(const std::optional<Stop>& stop)

@@ -33,7 +33,7 @@ struct ExitFacts {
 
 // An ordered end: what it is for, and when SIGTERM gives way to SIGKILL.
 struct Stop {
-    JobState verdict = JobState::cancelled; // or timeout
+    JobState verdict = JobState::cancelled; // or timeout; completed: to a member, when the job's script has ended
     std::string cause;                      // "cancelled by alice", "time limit of 1h reached"
     Instant kill_at{};
 
@@ -44,6 +44,9 @@ struct Stop {
 // exit code or signal is kept beside the verdict). A script that was already over when the stop came is judged by its own
 // exit: 0 is COMPLETED, another code or a signal FAILED.
 JobEnd judge_exit(const ExitFacts& facts, const std::optional<Stop>& stop);
+
+// Of a member: there is no script whose end could say more than the stop does.
+JobEnd judge_member(const ExitFacts& facts, const std::optional<Stop>& stop);
 
 // The shepherd is gone and left no exit record: nobody knows how the script ended.
 JobEnd judge_lost_shepherd(const std::optional<Stop>& stop);

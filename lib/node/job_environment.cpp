@@ -91,6 +91,21 @@ std::string format_pus(std::vector<std::uint32_t> pus)
     return text;
 }
 
+std::string format_tasks_per_node(const std::vector<std::uint32_t>& tasks)
+{
+    std::string text;
+    for (std::size_t i = 0; i < tasks.size();) {
+        std::size_t end = i + 1;
+        while (end < tasks.size() && tasks[end] == tasks[i])
+            ++end;
+        text += fmt::format("{}{}", text.empty() ? "" : ",", tasks[i]);
+        if (end - i > 1)
+            text += fmt::format("(x{})", end - i);
+        i = end;
+    }
+    return text;
+}
+
 std::vector<std::string> job_environment(const StartOrder& order, const NodeFacts& facts, const std::vector<std::uint32_t>& pus,
                                          std::string_view temporary_folder)
 {
@@ -118,6 +133,10 @@ std::vector<std::string> job_environment(const StartOrder& order, const NodeFact
     set("JARVIS_NODELIST", order.node_list);
     set("JARVIS_NNODES", order.node_count);
     set("JARVIS_NTASKS", request.resources.tasks);
+    set("JARVIS_TASKS_PER_NODE", format_tasks_per_node(order.tasks_per_node.empty() ? std::vector{request.resources.tasks}
+                                                                                    : order.tasks_per_node));
+    if (request.resources.tasks_per_node > 0)
+        set("JARVIS_NTASKS_PER_NODE", request.resources.tasks_per_node);
     set("JARVIS_CPUS_PER_TASK", request.resources.cpus_per_task);
     set("JARVIS_CPUS_ON_NODE", order.placement.cores.count());
     set("JARVIS_CPU_LIST", format_pus(pus));

@@ -25,6 +25,9 @@ std::vector<std::string> job_environment(const StartOrder& order, const NodeFact
 // name. The system's folders stay where they are, also if we are installed there.
 std::string path_with_ours_last(std::string_view path, const std::vector<std::string>& own_folders);
 
+// How many tasks each node has, as "2(x3),1".
+std::string format_tasks_per_node(const std::vector<std::uint32_t>& tasks);
+
 // The kernel's list format: "0-3,8".
 std::string format_pus(std::vector<std::uint32_t> pus);
 

@@ -78,9 +78,12 @@ Result<LaunchPlan> plan_launch(const StartOrder& order, const LaunchSettings& se
     auto pus = pus_of(order.placement.cores, topology);
     if (!pus)
         return std::unexpected(pus.error());
+    if (!settings.bound)
+        pus->clear();
     const auto& request = order.request;
     const auto folder = folder_name(order.key);
     LaunchPlan plan{.key = order.key,
+                    .role = order.role,
                     .account = request.account,
                     .job_folder = fmt::format("{}/{}", settings.jobs_folder, folder),
                     .runtime = settings.runtime,

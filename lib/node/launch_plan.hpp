@@ -15,6 +15,7 @@ namespace jarvis::node {
 struct LaunchSettings {
     NodeFacts facts;
     std::string runtime = "native";       // plugin
+    bool bound = true;                    // false: cores are virtual, and jobs are bound to none
     std::string jobs_folder;              // of the run-time folder
     std::string jobs_cgroup;              // absolute path of <tree>/jobs; empty: confinement level none
     std::string temporary_root;           // where JARVIS_TMPDIR folders are made
@@ -24,6 +25,7 @@ struct LaunchSettings {
 
 struct LaunchPlan {
     JobKey key;
+    Role role = Role::script;
     Account account;
     std::string job_folder;
     std::string runtime;

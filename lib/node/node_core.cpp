@@ -41,7 +41,7 @@ class Step {
             if (job.phase == Phase::ended)
                 report.ended.push_back({key, job.end, job.usage});
             else
-                report.running.push_back({key});
+                report.running.push_back({key, job.prepared});
         }
         return report;
     }
@@ -86,9 +86,12 @@ class Step {
     void launch(NodeJob& job, StartOrder order)
     {
         job.phase = Phase::running;
+        job.role = order.role;
         job.started = now_;
-        job.time_limit = order.request.time_limit;
-        job.warning = order.request.warning;
+        if (job.role == Role::script) { // which ends the job, and so its members
+            job.time_limit = order.request.time_limit;
+            job.warning = order.request.warning;
+        }
         job.order.reset();
         effect(Launch{std::move(order), state_.cluster, state_.epoch, now_});
     }
@@ -137,6 +140,8 @@ class Step {
     {
         job.stop->kill_at = now_ + kill_again;
         effect(SignalJob{key, SIGKILL, SignalTarget::everything});
+        if (job.role == Role::member)
+            effect(FinishMember{key});
     }
 
     // SIGCONT lets a stopped process see its SIGTERM.
@@ -151,10 +156,14 @@ class Step {
     {
         if (job.phase != Phase::running)
             return;
+        const bool member = job.role == Role::member; // where nothing runs that could use the grace
         job.phase = Phase::stopping;
-        job.stop = Stop{verdict, std::move(cause), now_ + state_.kill_grace};
+        job.stop = Stop{verdict, std::move(cause), member ? now_ : now_ + state_.kill_grace};
         effect(RecordStop{key, *job.stop});
-        terminate(key);
+        if (member)
+            kill(key, job);
+        else
+            terminate(key);
     }
 
     // The controller has moved on to a higher incarnation: what is here of the older ones is dropped, without grace.
@@ -180,14 +189,23 @@ class Step {
         }
     }
 
+    // A start that was sent twice: its answer may have been lost.
+    void answer_again(const JobKey& key, const NodeJob& job)
+    {
+        if (job.phase == Phase::ended)
+            send_end(key, job);
+        else if (job.prepared && state_.link == Link::welcomed)
+            send(ReportPrepared{key});
+    }
+
     // ---- Orders
 
     void take(StartOrder order)
     {
         const auto key = order.key;
         if (knows_this_or_higher(key)) {
-            if (const auto known = state_.jobs.find(key); known != state_.jobs.end() && known->second.phase == Phase::ended)
-                send_end(key, known->second);
+            if (const auto known = state_.jobs.find(key); known != state_.jobs.end())
+                answer_again(key, known->second);
             return;
         }
         supersede_below(key);
@@ -213,20 +231,24 @@ class Step {
     {
         const auto found = state_.jobs.find(order.key);
         const bool unknown = order.why == StopWhy::unknown;
+        const bool finished = order.why == StopWhy::finished;
+        const auto verdict = finished ? JobState::completed : JobState::cancelled;
+        const auto end_class = finished ? EndClass::none : EndClass::user;
         if (found == state_.jobs.end()) {
             if (unknown || knows_this_or_higher(order.key))
                 return;
             supersede_below(order.key);
-            return end_unstarted(order.key, JobState::cancelled, EndClass::user, std::move(order.cause));
+            return end_unstarted(order.key, verdict, end_class, std::move(order.cause));
         }
         auto& [key, job] = *found;
         job.forgotten = job.forgotten || unknown;
         switch (job.phase) {
         case Phase::waiting:
-            return end(key, job, {.state = JobState::cancelled, .end_class = EndClass::user, .cause = std::move(order.cause)},
-                       {});
+            return end(key, job, {.state = verdict, .end_class = end_class, .cause = std::move(order.cause)}, {});
         case Phase::running:
-            return stop(key, job, JobState::cancelled, std::move(order.cause));
+            if (finished && job.role == Role::script)
+                return; // it ends by itself
+            return stop(key, job, verdict, std::move(order.cause));
         case Phase::stopping:
             return;
         case Phase::ended:
@@ -260,22 +282,31 @@ class Step {
     {
         auto& job = state_.jobs[recovered.key];
         job.phase = recovered.stop ? Phase::stopping : Phase::running;
+        job.role = recovered.role;
+        job.prepared = recovered.prepared;
         job.started = recovered.started;
         job.time_limit = recovered.time_limit;
         job.warning = recovered.warning; // it may have been sent before: twice is better than never
         job.stop = recovered.stop;
         switch (recovered.as) {
         case RecoveredJob::As::running:
-            if (job.stop) // whether the signals left before the restart is not known
+            if (job.stop && job.role == Role::member) // whether the signals left before the restart is not known
+                kill(recovered.key, job);
+            else if (job.stop)
                 terminate(recovered.key);
             return;
         case RecoveredJob::As::ended:
-            return end(recovered.key, job, judge_exit(recovered.facts, job.stop), recovered.facts.usage);
+            return end(recovered.key, job, judge(job, recovered.facts), recovered.facts.usage);
         case RecoveredJob::As::shepherd_died:
             return lose_shepherd(recovered.key, job);
         case RecoveredJob::As::rebooted:
             return end(recovered.key, job, judge_reboot(), {});
         }
+    }
+
+    static JobEnd judge(const NodeJob& job, const ExitFacts& facts)
+    {
+        return job.role == Role::member ? judge_member(facts, job.stop) : judge_exit(facts, job.stop);
     }
 
     void lose_shepherd(const JobKey& key, NodeJob& job)
@@ -375,8 +406,18 @@ public:
         const auto found = state_.jobs.find(ended.key);
         if (found == state_.jobs.end() || found->second.phase == Phase::waiting || found->second.phase == Phase::ended)
             return;
-        auto how = judge_exit(ended.facts, found->second.stop);
+        auto how = judge(found->second, ended.facts);
         end(ended.key, found->second, std::move(how), ended.facts.usage);
+    }
+
+    void operator()(MemberPrepared& prepared)
+    {
+        const auto found = state_.jobs.find(prepared.key);
+        if (found == state_.jobs.end() || found->second.role != Role::member || found->second.phase != Phase::running ||
+            std::exchange(found->second.prepared, true))
+            return;
+        if (state_.link == Link::welcomed)
+            send(ReportPrepared{prepared.key});
     }
 
     void operator()(ShepherdDied& died)

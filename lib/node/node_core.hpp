@@ -34,12 +34,17 @@ struct JobKey {
 
 // ---- Orders of the controller -------------------------------------------------------------------------------------
 
+// A member prepares its node for a job that runs on several, and waits until the script has ended on the job's first node.
+enum class Role : std::uint8_t { script = 0, member = 1 };
+
 struct StartOrder {
     JobKey key;
+    Role role = Role::script;
     JobRequest request;
     NodePlacement placement;              // of this node
     std::string node_list;                // all nodes of the job, compressed
     std::uint32_t node_count = 1;
+    std::vector<std::uint32_t> tasks_per_node; // of all nodes, in the order of the list
     std::string script;
     std::vector<std::string> environment; // of the submitter, already filtered by --export: "NAME=VALUE"
     ArrayShape array = {};                // of a task
@@ -51,6 +56,7 @@ struct StartOrder {
 enum class StopWhy : std::uint8_t {
     cancelled = 0, // its end is awaited; a job that is not here ends as CANCELLED at once
     unknown = 1,   // the controller does not know the job; nobody waits for its end, and none is reported
+    finished = 2,  // to a member: the job's script has ended. What is not here has ended as it should
 };
 struct StopOrder {
     JobKey key;
@@ -83,6 +89,8 @@ struct RecoveredJob {
     };
     JobKey key;
     As as = As::running;
+    Role role = Role::script;
+    bool prepared = false; // a member that has said so to its shell
     Instant started{};
     std::optional<Duration> time_limit;
     std::optional<WarningSignal> warning;
@@ -124,6 +132,10 @@ struct JobEnded {
     JobKey key;
     ExitFacts facts;
 };
+// A member's folders and confinement are there.
+struct MemberPrepared {
+    JobKey key;
+};
 // The shepherd has exited and there is no exit record.
 struct ShepherdDied {
     JobKey key;
@@ -132,11 +144,13 @@ struct ShepherdDied {
 // The instant of next_wake() was reached; harmless at any other time.
 struct TimePassed {};
 
-using Input = std::variant<Recovered, Greeted, Welcomed, Disconnected, FromController, JobEnded, ShepherdDied, TimePassed>;
+using Input = std::variant<Recovered, Greeted, Welcomed, Disconnected, FromController, JobEnded, MemberPrepared,
+                           ShepherdDied, TimePassed>;
 
 // ---- Effects -------------------------------------------------------------------------------------------------------
 
-// Write the order to the run-time folder, then launch it. The answer is a JobEnded or a ShepherdDied, sooner or later.
+// Write the order to the run-time folder, then launch it. The answer is a JobEnded or a ShepherdDied, sooner or later; of a
+// member a MemberPrepared before that.
 struct Launch {
     StartOrder order;
     std::string cluster;
@@ -161,6 +175,11 @@ struct SignalJob {
     SignalTarget target = SignalTarget::everything;
 };
 
+// Have a member's shepherd clean up and end. Again is fine.
+struct FinishMember {
+    JobKey key;
+};
+
 // Remove the job's folder: its end is journaled, or nobody waits for it.
 struct RemoveRecord {
     JobKey key;
@@ -168,6 +187,7 @@ struct RemoveRecord {
 
 struct ReportRunning {
     JobKey key;
+    bool prepared = false; // a member
     friend bool operator==(const ReportRunning&, const ReportRunning&) = default;
 };
 struct ReportEnded {
@@ -175,6 +195,10 @@ struct ReportEnded {
     JobEnd end;
     Usage usage;
     friend bool operator==(const ReportEnded&, const ReportEnded&) = default;
+};
+struct ReportPrepared {
+    JobKey key;
+    friend bool operator==(const ReportPrepared&, const ReportPrepared&) = default;
 };
 // Everything that this node knows of jobs.
 struct Report {
@@ -185,7 +209,7 @@ struct Report {
 struct Register {
     Report report;
 };
-using Message = std::variant<Register, Report, ReportEnded>;
+using Message = std::variant<Register, Report, ReportEnded, ReportPrepared>;
 
 // To the controller. If it cannot be sent it is dropped: the next Report says the same.
 struct Send {
@@ -199,7 +223,7 @@ struct CloseConnection {
     std::string reason;
 };
 
-using Effect = std::variant<Launch, RecordStop, SignalJob, RemoveRecord, Send, CloseConnection>;
+using Effect = std::variant<Launch, RecordStop, SignalJob, FinishMember, RemoveRecord, Send, CloseConnection>;
 
 // ---- State ---------------------------------------------------------------------------------------------------------
 
@@ -212,6 +236,8 @@ enum class Phase : std::uint8_t {
 
 struct NodeJob {
     Phase phase = Phase::running;
+    Role role = Role::script;
+    bool prepared = false; // a member
     Box<StartOrder> order; // waiting
     Instant started{};
     std::optional<Duration> time_limit;

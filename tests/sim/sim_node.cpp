@@ -15,6 +15,11 @@ void Witness::started(const std::string& node, node::JobKey key, const CoreSet& 
         broken("incarnation {} of job {} was started twice", key.incarnation, key.job);
     if (over_.contains(key))
         broken("incarnation {} of job {} starts on {}, and the journal says that it is over", key.incarnation, key.job, node);
+    member_started(node, key, cores);
+}
+
+void Witness::member_started(const std::string& node, node::JobKey key, const CoreSet& cores)
+{
     for (const auto& [neighbour, held] : cores_[node])
         if (held.intersects(cores))
             broken("jobs {} and {} share cores on {}", neighbour.job, key.job, node);
@@ -76,7 +81,10 @@ void SimNode::reboot()
     ++world_.count["fault: node rebooted"];
     kill_daemon();
     for (const auto& [key, process] : processes_)
-        witness_.ended(name_, key, {});
+        if (process.member)
+            witness_.member_ended(name_, key);
+        else
+            witness_.ended(name_, key, {});
     processes_.clear();
     // The run-time folder is mostly on a tmpfs, and sometimes on disk.
     if (world_.chance(0.7))
@@ -96,8 +104,12 @@ node::Recovered SimNode::recovered() const
                  : processes_.contains(key)       ? As::running
                                                   : As::shepherd_died;
         job.started = record.started;
-        job.time_limit = record.order.request.time_limit;
-        job.warning = record.order.request.warning;
+        job.role = record.order.role;
+        job.prepared = job.role == node::Role::member && processes_.contains(key);
+        if (job.role == node::Role::script) {
+            job.time_limit = record.order.request.time_limit;
+            job.warning = record.order.request.warning;
+        }
         job.stop = record.stop;
         if (record.exit)
             job.facts = *record.exit;
@@ -174,6 +186,8 @@ void SimNode::carry_out(node::Effect effect)
         }
     } else if (auto* sent = std::get_if<node::SignalJob>(&effect)) {
         signal(*sent);
+    } else if (auto* finished = std::get_if<node::FinishMember>(&effect)) {
+        finish_member(*finished);
     } else if (auto* removed = std::get_if<node::RemoveRecord>(&effect)) {
         folder_.erase(removed->key);
     } else if (auto* message = std::get_if<node::Send>(&effect)) {
@@ -205,6 +219,8 @@ void SimNode::run_process(node::JobKey key)
             step(node::JobEnded{key, *folder_[key].exit});
         return;
     }
+    if (folder_[key].order.role == node::Role::member)
+        return run_member(key);
     const auto& cores = folder_[key].order.placement.cores;
     witness_.started(name_, key, cores);
     const auto life = ++process_lives_;
@@ -221,12 +237,37 @@ void SimNode::run_process(node::JobKey key)
     });
 }
 
+void SimNode::run_member(node::JobKey key)
+{
+    const auto& cores = folder_[key].order.placement.cores;
+    witness_.member_started(name_, key, cores);
+    processes_[key] = {.cores = cores, .ignores_term = true, .life = ++process_lives_, .member = true};
+    ++world_.count["job: member prepared"];
+    world_.say("{}: job {}.{} is prepared", name_, key.job, key.incarnation);
+    if (daemon_)
+        step(node::MemberPrepared{key});
+}
+
+void SimNode::finish_member(const node::FinishMember& finish)
+{
+    const auto found = processes_.find(finish.key);
+    if (found == processes_.end())
+        return; // not there yet; the core says it again
+    world_.after(world_.between(100us, 50ms), [this, key = finish.key, life = found->second.life] {
+        if (auto process = processes_.find(key); process != processes_.end() && process->second.life == life)
+            end_process(key, {}, true);
+    });
+}
+
 // The last process of a job is gone. Without a record its shepherd died.
 void SimNode::end_process(node::JobKey key, std::optional<int> wait_status, bool record)
 {
     world_.say("{}: job {}.{} is gone{}", name_, key.job, key.incarnation, record ? "" : ", without a record");
     check_deadlines(key);
-    witness_.ended(name_, key, record ? wait_status : std::nullopt);
+    if (processes_.at(key).member)
+        witness_.member_ended(name_, key);
+    else
+        witness_.ended(name_, key, record ? wait_status : std::nullopt);
     processes_.erase(key);
     if (!record) {
         ++world_.count["fault: shepherd died"];
@@ -250,7 +291,8 @@ void SimNode::check_deadlines(node::JobKey key) const
         return;
     const auto& record = found->second;
     const auto latest = [&](Instant due) { return std::max(due, daemon_since_) + 30s + 10s; };
-    if (const auto limit = record.order.request.time_limit; limit && clock() > latest(record.started + *limit))
+    if (const auto limit = record.order.request.time_limit;
+        limit && record.order.role == node::Role::script && clock() > latest(record.started + *limit))
         broken("incarnation {} of job {} outlived its time limit on {}", key.incarnation, key.job, name_);
     if (record.stopped && clock() > latest(*record.stopped))
         broken("incarnation {} of job {} on {} was told to end and went on", key.incarnation, key.job, name_);
@@ -259,7 +301,7 @@ void SimNode::check_deadlines(node::JobKey key) const
 void SimNode::signal(const node::SignalJob& sent)
 {
     const auto found = processes_.find(sent.key);
-    if (found == processes_.end())
+    if (found == processes_.end() || found->second.member)
         return;
     const bool ends = sent.signal == SIGKILL || (sent.signal == SIGTERM && !found->second.ignores_term);
     if (!ends)

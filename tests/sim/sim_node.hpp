@@ -21,6 +21,9 @@ class Witness {
 public:
     void started(const std::string& node, node::JobKey key, const CoreSet& cores);
     void ended(const std::string& node, node::JobKey key, std::optional<int> wait_status);
+    // The part of a job on a node that is not its first: it holds cores, and nothing runs there by itself.
+    void member_started(const std::string& node, node::JobKey key, const CoreSet& cores);
+    void member_ended(const std::string& node, node::JobKey key) { cores_[node].erase(key); }
     // The journal says that this incarnation is over, with this exit code if it had one: it must be so, for good.
     void over(node::JobKey key, std::optional<int> exit_code);
     const std::map<JobId, node::JobKey>& running() const { return running_; }
@@ -60,6 +63,7 @@ private:
         CoreSet cores;
         bool ignores_term = false;
         std::uint64_t life = 0;
+        bool member = false;
     };
     // What is in a job's run-time folder.
     struct Record {
@@ -93,6 +97,8 @@ private:
     void carry_out(node::Effect effect);
     void launch(const node::Launch& launch);
     void run_process(node::JobKey key);
+    void run_member(node::JobKey key);
+    void finish_member(const node::FinishMember& finish);
     void end_process(node::JobKey key, std::optional<int> wait_status, bool record);
     void signal(const node::SignalJob& signal);
     void check_deadlines(node::JobKey key) const;

@@ -139,7 +139,73 @@ class Quickstart(TestCase):
         self.assertIn("--dir", said)
         self.quickstart("--stop", "--dir", closed / "demo")
 
+    def node_names_of_jobs(self, demo, parent, count):
+        """Runs so many jobs of one core at once; where each was, and the CPUs that it had."""
+        script = parent / "where.sh"
+        script.write_text('#!/bin/sh\necho "$JARVIS_NODENAME $JARVIS_CPU_LIST $(taskset -cp $$ | sed s/.*://)"\n'
+                          f'touch {parent}/here-$JARVIS_JOB_ID\nwhile [ $(ls {parent}/here-* | wc -l) -lt {count} ]; do sleep 0.1; done\n')
+        code, out = self.shell(f". {demo}/env.sh && cd {parent} && for i in $(seq {count}); do jsub --mem 64 -o where-%j.txt where.sh; done",
+                               cwd=parent)
+        self.assertEqual(code, 0, out)
+        found = [parent / f"where-{job}.txt" for job in out.split()]
+        code, out = self.shell(f". {demo}/env.sh && for i in $(seq 600); do jq --json | grep -q submitted || exit 0; sleep 0.2; done; jq -l; exit 1")
+        self.assertEqual(code, 0, out)
+        for path in parent.glob("here-*"):
+            path.unlink()
+        return [path.read_text().split() for path in found]
+
+    def test_several_nodes(self):
+        cores = len(os.sched_getaffinity(0))
+        parent = self.folder("many")
+        demo = parent / "demo"
+        start = ("--build-dir", BUILD, "--dir", demo, "--nodes")
+        # More nodes than cores: virtual ones.
+        count = cores + 1
+        said = self.quickstart(*start, count, cwd=parent)
+        self.assertIn("Hello from job 1 ", said)
+        self.assertIn(f"{count} nodes share", said)
+        words = self.node_names_of_jobs(demo, parent, count)
+        self.assertEqual(sorted(w[0] for w in words), [f"n{i + 1}" for i in range(count)])
+        code, out = self.shell(f". {demo}/env.sh && jnodes -l")
+        self.assertIn("cores are virtual, jobs are not bound", out)
+        self.assertTrue(all((demo / "pki" / "nodes" / f"n{i + 1}.crt").exists() for i in range(count)))
+        # The same again changes nothing that runs; another number restarts it, and each node has cores of its own.
+        def daemons():
+            return {pid for pid, command in processes_of(str(demo)).items() if "/jnoded " in command}
+        before = daemons()
+        self.assertEqual(len(before), count)
+        self.assertIn("runs already", self.quickstart(*start, count, cwd=parent))
+        self.assertEqual(daemons(), before)
+        if cores > 1:
+            said = self.quickstart(*start, 2, cwd=parent)
+            self.assertNotIn("share", said)
+            words = self.node_names_of_jobs(demo, parent, 2)
+            self.assertEqual(sorted(w[0] for w in words), ["n1", "n2"])
+            self.assertEqual(len({w[2] for w in words}), 2, words)
+            code, out = self.shell(f". {demo}/env.sh && jnodes -l")
+            self.assertNotIn("virtual", out)
+        # A user of a node, by that node's socket.
+        run = pathlib.Path(tomllib.loads((demo / "jarvis.toml").read_text())["controller"]["socket"]).parent
+        code, out = self.shell(f". {demo}/env.sh && JARVIS_SOCKET={run}/n1.sock jnodes")
+        self.assertEqual(code, 0, out)
+        self.assertIn("n1", out)
+        self.quickstart("--stop", "--dir", demo, cwd=parent)
+        self.assertEqual(processes_of(str(demo)), {})
+
+    def test_nodes_may_come_later(self):
+        parent = self.folder("later")
+        demo = parent / "demo"
+        self.quickstart("--build-dir", BUILD, "--dir", demo, cwd=parent)
+        said = self.quickstart("--build-dir", BUILD, "--dir", demo, "--nodes=2", cwd=parent)
+        self.assertIn("Hello from job 2 ", said)
+        said = self.quickstart("--build-dir", BUILD, "--dir", demo, cwd=parent)
+        self.assertIn("Hello from job 3 ", said)
+        self.quickstart("--stop", "--dir", demo, cwd=parent)
+        self.assertEqual(processes_of(str(demo)), {})
+
     def test_wrong_use(self):
+        self.assertIn("--nodes", self.quickstart("--nodes", "many", code=2))
+        self.assertIn("--nodes", self.quickstart("--nodes=1000", code=2))
         self.assertIn("--no-such", self.quickstart("--no-such", code=2))
         self.quickstart("--stop", "--dir", self.base / "nothing-here", code=1)
         self.quickstart("--build-dir", self.base, "--dir", self.base / "demo", code=1)

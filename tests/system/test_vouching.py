@@ -4,7 +4,7 @@ import signal
 import threading
 
 from jarvis_cluster import OTHER_USER, USER, Cluster, TestCase, connect, field, frame, hello, main, needs_root, wait_for
-from jarvis_network import Network
+from jarvis_network import Network, needs_namespaces
 
 VOUCH = "vouch = true"
 
@@ -67,6 +67,20 @@ class Vouching(TestCase):
             c.wait_job(job)
             wait_for(lambda: len((work / "chain").read_text().split()) == 3, "the job and two successors")
             wait_for(lambda: not c.json("jq", "--json")["jobs"], "all jobs to end")
+
+    @needs_namespaces
+    def test_a_job_submits_its_successor_from_the_second_node(self):
+        """Over TLS, from a machine on which the controller has no socket; what others may not, a node's user may not either."""
+        with Network(nodes=2, namespaces=True, node_settings=VOUCH) as c:
+            first, second = c.nodes
+            c.run("jnodes", "drain", first.node, "--reason", "only the second", check=0)
+            work = c.work()
+            c.script(f"#!/bin/sh\necho $JARVIS_JOB_ID $JARVIS_NODENAME >> {work}/chain\n"
+                     f'[ "$(wc -l < {work}/chain)" -ge 3 ] || jsub {work}/next.sh\n', name="next.sh")
+            c.run("jsub", work / "next.sh", check=0)
+            wait_for(lambda: (work / "chain").exists() and len((work / "chain").read_text().splitlines()) == 3, "three jobs in a row")
+            wait_for(lambda: not c.json("jq", "--json")["jobs"], "all jobs to end")
+            self.assertEqual({line.split()[1] for line in (work / "chain").read_text().splitlines()}, {second.node})
 
     def test_refused_without_vouch(self):
         with Cluster() as c:

@@ -270,6 +270,17 @@ wire::StartJob NodeUnderTest::job(std::uint64_t id, const std::string& script, s
     return start;
 }
 
+wire::StartJob NodeUnderTest::member(std::uint64_t id, std::uint32_t incarnation)
+{
+    auto start = job(id, "echo this must not run > ran", incarnation);
+    start.set_role(wire::StartJob::MEMBER);
+    start.set_node_list("first," + node_name_);
+    start.set_node_count(2);
+    start.add_tasks_per_node(1);
+    start.add_tasks_per_node(1);
+    return start;
+}
+
 void NodeUnderTest::send(wire::ToNode message, bool twice)
 {
     message.set_epoch(epoch_);
@@ -295,6 +306,15 @@ void NodeUnderTest::send_stop(std::uint64_t id, std::uint32_t incarnation, const
     message.mutable_stop()->set_job_id(id);
     message.mutable_stop()->set_incarnation(incarnation);
     message.mutable_stop()->set_cause(cause);
+    send(message);
+}
+
+void NodeUnderTest::send_finish(std::uint64_t id, std::uint32_t incarnation)
+{
+    wire::ToNode message;
+    message.mutable_stop()->set_job_id(id);
+    message.mutable_stop()->set_incarnation(incarnation);
+    message.mutable_stop()->set_why(wire::StopJob::FINISHED);
     send(message);
 }
 
@@ -339,6 +359,20 @@ wire::Ended NodeUnderTest::wait_ended(std::uint64_t id, std::uint32_t incarnatio
     }
     BOOST_REQUIRE_MESSAGE(false, fmt::format("no end of job {}.{}:\n{}", id, incarnation, slurp(path("jnoded.log"))));
     return {};
+}
+
+bool NodeUnderTest::wait_prepared(std::uint64_t id, std::chrono::milliseconds limit)
+{
+    for (const auto until = Clock::now() + limit; Clock::now() < until;) {
+        const auto message = receive(100ms);
+        if (message && message->has_prepared() && message->prepared().job_id() == id)
+            return true;
+        if (message && message->has_report())
+            for (const auto& running : message->report().running())
+                if (running.job_id() == id && running.prepared())
+                    return true;
+    }
+    return false;
 }
 
 wire::Report NodeUnderTest::wait_report(std::chrono::milliseconds limit)

@@ -56,14 +56,19 @@ public:
     void new_boot_id();
 
     wire::StartJob job(std::uint64_t id, const std::string& script, std::uint32_t incarnation = 1);
+    // The part of a job that has its script on another node.
+    wire::StartJob member(std::uint64_t id, std::uint32_t incarnation = 1);
     void send_start(const wire::StartJob& start);
     void send_stop(std::uint64_t id, std::uint32_t incarnation = 1, const std::string& cause = "cancelled by alice");
+    void send_finish(std::uint64_t id, std::uint32_t incarnation = 1);
     void send_signal(std::uint64_t id, int signal, bool batch_only);
     void send_ack(std::uint64_t id, std::uint32_t incarnation = 1);
     void send(wire::ToNode message, bool twice = false);
 
     // The end of the job, also from a report; fails the test when it does not come.
     wire::Ended wait_ended(std::uint64_t id, std::uint32_t incarnation = 1, std::chrono::milliseconds limit = 20s);
+    // Until the node says that the member is prepared, by itself or in a report; false: not within the limit.
+    bool wait_prepared(std::uint64_t id, std::chrono::milliseconds limit = 20s);
     // The next full report.
     wire::Report wait_report(std::chrono::milliseconds limit = 10s);
     // How many times an Ended of its own (not in a report) came so far.

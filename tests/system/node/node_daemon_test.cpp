@@ -7,6 +7,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 using namespace jarvis::test;
 
 namespace {
@@ -275,6 +278,130 @@ BOOST_AUTO_TEST_CASE(a_new_boot_id_gives_the_job_back)
     BOOST_TEST(node.wait_for([&] { return std::filesystem::is_empty(temporary); }));
     BOOST_REQUIRE(registration.report().ended_size() == 1);
     BOOST_TEST(registration.report().ended(0).end().state() == node_fail);
+}
+
+BOOST_AUTO_TEST_CASE(a_member_prepares_its_node_and_is_cleaned_when_the_job_is_finished)
+{
+    NodeUnderTest node("member");
+    node.accept();
+    node.send_start(node.member(5));
+    BOOST_REQUIRE(node.wait_prepared(5));
+    BOOST_TEST(!std::filesystem::is_empty(node.path("tmp")));
+    for (const auto& tree : node.cgroup_trees())
+        BOOST_TEST(std::filesystem::exists(tree + "/jobs/job_5"));
+    // A process of the job that came here by itself ends with it.
+    const auto trees = node.cgroup_trees();
+    pid_t guest = 0;
+    if (!trees.empty() && (guest = ::fork()) == 0) {
+        std::ofstream(trees.front() + "/jobs/job_5/tasks.0/cgroup.procs") << "0";
+        ::execl("/bin/sleep", "sleep", "600", nullptr);
+        ::_exit(1);
+    }
+    if (guest > 0) {
+        BOOST_TEST(node.wait_for([&] {
+            std::ifstream file("/proc/" + std::to_string(guest) + "/cgroup");
+            return std::string(std::istreambuf_iterator<char>(file), {}).find("job_5") != std::string::npos;
+        }));
+    }
+    node.send_finish(5);
+    const auto ended = node.wait_ended(5);
+    BOOST_TEST(ended.end().state() == completed);
+    BOOST_TEST(!ended.end().has_exit_code());
+    if (guest > 0) {
+        int status = 0;
+        BOOST_TEST(::waitpid(guest, &status, 0) == guest);
+        BOOST_TEST(WTERMSIG(status) == SIGKILL);
+    }
+    BOOST_TEST(std::filesystem::is_empty(node.path("tmp")));
+    for (const auto& tree : node.cgroup_trees())
+        BOOST_TEST(!std::filesystem::exists(tree + "/jobs/job_5"));
+    BOOST_TEST(!std::filesystem::exists(node.path("ran")));
+    BOOST_TEST(!std::filesystem::exists(node.path("5.out")));
+    node.send_finish(5);
+    BOOST_TEST(node.wait_ended(5).end().state() == completed);
+    node.send_ack(5);
+    BOOST_TEST(record_is_gone(node, "5.1"));
+}
+
+BOOST_AUTO_TEST_CASE(a_member_is_adopted_and_finished_after_restarts)
+{
+    NodeUnderTest node("member_restart");
+    node.accept();
+    node.send_start(node.member(1));
+    node.send_start(node.member(2));
+    node.send_start(node.member(3));
+    node.send_start(node.member(4));
+    for (std::uint64_t id = 1; id <= 4; ++id)
+        BOOST_REQUIRE(std::filesystem::exists(node.run_folder() + "/jobs/" + std::to_string(id) + ".1/prepared") || node.wait_prepared(id));
+    node.kill_daemon(SIGKILL);
+    node.start_daemon();
+    const auto registration = node.accept();
+    BOOST_REQUIRE(registration.report().running_size() == 4);
+    for (const auto& running : registration.report().running())
+        BOOST_TEST(running.prepared());
+    node.send_start(node.member(1)); // sent again: answered again
+    BOOST_TEST(node.wait_prepared(1));
+    node.send_finish(1);
+    BOOST_TEST(node.wait_ended(1).end().state() == completed);
+    node.send_stop(2);
+    const auto cancelled_one = node.wait_ended(2);
+    BOOST_TEST(cancelled_one.end().state() == cancelled);
+    BOOST_TEST(cancelled_one.end().cause() == "cancelled by alice");
+    // Its launcher gone, too.
+    using namespace std::string_literals;
+    for (const auto pid : node.processes_with("--socket\0"s + node.run_folder()))
+        ::kill(pid, SIGKILL);
+    node.send_finish(3);
+    BOOST_TEST(node.wait_ended(3).end().state() == completed);
+    node.kill_daemon(SIGTERM);
+    node.start_daemon();
+    node.accept();
+    node.send_finish(4);
+    BOOST_TEST(node.wait_ended(4).end().state() == completed);
+    BOOST_TEST(std::filesystem::is_empty(node.path("tmp")));
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_is_finished_at_once_or_unknown_ends)
+{
+    NodeUnderTest node("member_early");
+    node.accept();
+    for (std::uint64_t id = 1; id <= 10; ++id) {
+        node.send_start(node.member(id));
+        node.send_finish(id);
+    }
+    for (std::uint64_t id = 1; id <= 10; ++id)
+        BOOST_TEST(node.wait_ended(id).end().state() == completed);
+    node.send_finish(99);
+    BOOST_TEST(node.wait_ended(99).end().state() == completed);
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_cannot_be_prepared_fails_with_the_reason)
+{
+    NodeUnderTest node("member_fault");
+    node.accept();
+    std::filesystem::remove(node.path("tmp"));
+    std::ofstream(node.path("tmp")) << "in the way";
+    node.send_start(node.member(1));
+    const auto ended = node.wait_ended(1);
+    BOOST_TEST(ended.end().state() == failed);
+    BOOST_TEST(ended.end().end_class() == system_class);
+    BOOST_TEST(ended.end().cause().find("tmp") != std::string::npos, ended.end().cause());
+}
+
+BOOST_AUTO_TEST_CASE(a_members_dead_shepherd_fails_it)
+{
+    NodeUnderTest node("member_shepherd");
+    node.accept();
+    node.send_start(node.member(1));
+    BOOST_REQUIRE(node.wait_prepared(1));
+    std::ifstream pid_file(node.run_folder() + "/jobs/1.1/shepherd.pid");
+    pid_t shepherd = 0;
+    BOOST_REQUIRE(pid_file >> shepherd);
+    ::kill(shepherd, SIGTERM); // a stray signal is nothing to it
+    ::kill(shepherd, SIGKILL);
+    const auto ended = node.wait_ended(1);
+    BOOST_TEST(ended.end().state() == failed);
+    BOOST_TEST(ended.end().end_class() == system_class);
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_launched_ends_with_the_reason)

@@ -43,6 +43,7 @@ BOOST_AUTO_TEST_CASE(says_what_the_job_has)
         {"JARVIS_SUBMIT_DIR", "/home/alice/work"}, {"JARVIS_SUBMIT_HOST", "login1"},
         {"JARVIS_NODELIST", "n[1-2]"},    {"JARVIS_NNODES", "2"},
         {"JARVIS_NTASKS", "2"},           {"JARVIS_CPUS_PER_TASK", "3"},
+        {"JARVIS_TASKS_PER_NODE", "2"},
         {"JARVIS_CPUS_ON_NODE", "3"},     {"JARVIS_CPU_LIST", "0-2,4-6"},
         {"JARVIS_MEM_PER_NODE", "768"},   {"JARVIS_NODENAME", "n1"},
         {"JARVIS_PARTITION", "batch"},    {"JARVIS_RESTART_COUNT", "1"},
@@ -105,4 +106,18 @@ BOOST_AUTO_TEST_CASE(pus_are_printed_as_the_kernel_does)
     BOOST_TEST(format_pus({}) == "");
     BOOST_TEST(format_pus({3}) == "3");
     BOOST_TEST(format_pus({5, 0, 1, 2, 8, 4}) == "0-2,4-5,8");
+}
+
+BOOST_AUTO_TEST_CASE(tasks_of_the_nodes_are_counted_together)
+{
+    BOOST_TEST(format_tasks_per_node({}) == "");
+    BOOST_TEST(format_tasks_per_node({4}) == "4");
+    BOOST_TEST(format_tasks_per_node({2, 2, 2, 1}) == "2(x3),1");
+    BOOST_TEST(format_tasks_per_node({1, 2, 2, 1}) == "1,2(x2),1");
+    auto several = order();
+    several.tasks_per_node = {2, 2, 2, 1};
+    BOOST_TEST(value_of(job_environment(several, facts, {}, "/tmp/t"), "JARVIS_TASKS_PER_NODE") == "2(x3),1");
+    BOOST_TEST(value_of(job_environment(several, facts, {}, "/tmp/t"), "JARVIS_NTASKS_PER_NODE") == "<unset>");
+    several.request.resources.tasks_per_node = 2;
+    BOOST_TEST(value_of(job_environment(several, facts, {}, "/tmp/t"), "JARVIS_NTASKS_PER_NODE") == "2");
 }

@@ -56,6 +56,13 @@ BOOST_AUTO_TEST_CASE(a_core_that_is_not_offered_is_refused)
     BOOST_TEST(failed.error().message == "was given core 5, while this node offers the cores 0-1");
 }
 
+BOOST_AUTO_TEST_CASE(virtual_cores_bind_to_nothing)
+{
+    auto with = settings();
+    with.bound = false;
+    BOOST_TEST(plan(order(), with).pus.empty());
+}
+
 BOOST_AUTO_TEST_CASE(paths_are_expanded)
 {
     auto o = order();

@@ -631,3 +631,175 @@ BOOST_AUTO_TEST_CASE(an_older_epoch_stays_refused_after_a_restart)
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(members)
+
+namespace {
+
+StartOrder member(JobKey key)
+{
+    auto order = start(key, 1h);
+    order.role = Role::member;
+    order.request.warning = WarningSignal{};
+    return order;
+}
+
+Node prepared(JobKey job)
+{
+    auto node = connected();
+    node.order(member(job));
+    BOOST_REQUIRE_EQUAL(node.all<Launch>().size(), 1u);
+    node.feed(MemberPrepared{job});
+    return node;
+}
+
+const ExitFacts no_script{};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(says_once_that_it_is_prepared)
+{
+    auto node = connected();
+    node.order(member(key(1)));
+    BOOST_TEST((node.all<Launch>().front().order.role == Role::member));
+    BOOST_TEST(node.sent<ReportPrepared>().empty());
+    node.feed(MemberPrepared{key(1)});
+    BOOST_REQUIRE_EQUAL(node.sent<ReportPrepared>().size(), 1u);
+    BOOST_TEST((node.sent<ReportPrepared>().front().key == key(1)));
+    node.feed(MemberPrepared{key(1)});
+    BOOST_TEST(node.sent<ReportPrepared>().empty());
+}
+
+BOOST_AUTO_TEST_CASE(says_it_again_to_a_start_that_is_sent_again_and_in_each_report)
+{
+    auto node = prepared(key(1));
+    node.order(member(key(1)));
+    BOOST_TEST(node.all<Launch>().empty());
+    BOOST_TEST(node.sent<ReportPrepared>().size() == 1u);
+    node.pass_until(Instant(11s));
+    BOOST_REQUIRE_EQUAL(node.sent<Report>().size(), 1u);
+    BOOST_TEST(node.sent<Report>().front().running.at(0).prepared);
+    node.feed(Disconnected{});
+    node.feed(Greeted{our_cluster, epoch});
+    BOOST_TEST(node.sent<Register>().front().report.running.at(0).prepared);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_prepared_while_nobody_listens_is_in_the_next_report)
+{
+    auto node = connected();
+    node.order(member(key(1)));
+    node.feed(Disconnected{});
+    node.feed(MemberPrepared{key(1)});
+    BOOST_TEST(node.effects.empty());
+    node.connect();
+    BOOST_TEST(node.sent<Report>().front().running.at(0).prepared);
+}
+
+BOOST_AUTO_TEST_CASE(has_no_time_limit_and_no_warning_of_its_own)
+{
+    auto node = prepared(key(1));
+    node.pass_until(Instant(3h));
+    BOOST_TEST(node.all<jarvis::node::SignalJob>().empty());
+    BOOST_TEST((node.state.jobs.at(key(1)).phase == Phase::running));
+}
+
+BOOST_AUTO_TEST_CASE(is_killed_and_cleaned_when_the_script_has_ended)
+{
+    auto node = prepared(key(1));
+    node.order(StopOrder{key(1), StopWhy::finished, ""});
+    BOOST_TEST(node.signals() == std::vector<int>{SIGKILL});
+    BOOST_TEST(node.all<RecordStop>().size() == 1u);
+    BOOST_TEST(node.all<FinishMember>().size() == 1u);
+    node.pass_until(Instant(3s)); // not heard: said again
+    BOOST_TEST(node.all<FinishMember>().size() >= 1u);
+    auto facts = no_script;
+    facts.usage.memory_peak = MemorySize{77};
+    node.feed(JobEnded{key(1), facts});
+    BOOST_REQUIRE_EQUAL(node.sent<ReportEnded>().size(), 1u);
+    const auto ended = node.sent<ReportEnded>().front();
+    BOOST_TEST((ended.end == JobEnd{.state = JobState::completed, .end_class = EndClass::none}));
+    BOOST_TEST((ended.usage.memory_peak == MemorySize{77}));
+    node.order(StopOrder{key(1), StopWhy::finished, ""});
+    BOOST_TEST(node.sent<ReportEnded>().size() == 1u);
+    node.order(AckEnded{key(1)});
+    BOOST_TEST(node.all<RemoveRecord>().size() == 1u);
+    BOOST_TEST(node.state.jobs.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_cancelled_one_gets_no_grace)
+{
+    auto node = prepared(key(1));
+    node.order(StopOrder{key(1), StopWhy::cancelled, "cancelled by alice"});
+    BOOST_TEST(node.signals() == std::vector<int>{SIGKILL});
+    node.feed(JobEnded{key(1), no_script});
+    BOOST_TEST((node.sent<ReportEnded>().at(0).end ==
+                JobEnd{.state = JobState::cancelled, .end_class = EndClass::user, .cause = "cancelled by alice"}));
+}
+
+BOOST_AUTO_TEST_CASE(one_that_is_not_here_has_finished)
+{
+    auto node = connected();
+    node.order(StopOrder{key(1), StopWhy::finished, ""});
+    BOOST_REQUIRE_EQUAL(node.sent<ReportEnded>().size(), 1u);
+    BOOST_TEST((node.sent<ReportEnded>().front().end.state == JobState::completed));
+    node.order(member(key(1))); // late
+    BOOST_TEST(node.all<Launch>().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_script_is_not_finished_by_order)
+{
+    auto node = running(key(1));
+    node.order(StopOrder{key(1), StopWhy::finished, ""});
+    BOOST_TEST(node.effects.empty());
+    BOOST_TEST((node.state.jobs.at(key(1)).phase == Phase::running));
+}
+
+BOOST_AUTO_TEST_CASE(one_that_cannot_be_prepared_has_failed)
+{
+    auto node = connected();
+    node.order(member(key(1)));
+    auto facts = no_script;
+    facts.launch_error = "no space left on device";
+    facts.launch_fault = LaunchFault::system;
+    node.feed(JobEnded{key(1), facts});
+    const auto end = node.sent<ReportEnded>().at(0).end;
+    BOOST_TEST((end.state == JobState::failed));
+    BOOST_TEST((end.end_class == EndClass::system));
+    BOOST_TEST(end.cause == "no space left on device");
+}
+
+BOOST_AUTO_TEST_CASE(is_taken_up_after_a_restart)
+{
+    for (const bool was_prepared : {false, true}) {
+        Node node;
+        node.feed(Recovered{our_cluster, epoch, {{.key = key(1), .role = Role::member, .prepared = was_prepared}}});
+        BOOST_TEST(node.effects.empty());
+        node.connect();
+        BOOST_TEST(node.sent<Report>().front().running.at(0).prepared == was_prepared);
+        node.feed(MemberPrepared{key(1)});
+        BOOST_TEST(node.sent<ReportPrepared>().size() == (was_prepared ? 0u : 1u));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(one_that_was_being_finished_is_finished_after_a_restart)
+{
+    Node node;
+    node.feed(Recovered{our_cluster, epoch,
+                        {{.key = key(1), .role = Role::member, .prepared = true, .stop = Stop{JobState::completed, "", Instant{}}}}});
+    BOOST_TEST(node.all<FinishMember>().size() >= 1u);
+    node.feed(JobEnded{key(1), no_script});
+    BOOST_TEST((node.state.jobs.at(key(1)).end.state == JobState::completed));
+}
+
+BOOST_AUTO_TEST_CASE(a_higher_incarnation_takes_its_place)
+{
+    auto node = prepared(key(1));
+    node.order(member(key(1, 2)));
+    BOOST_TEST(node.all<Launch>().empty());
+    BOOST_TEST(node.all<FinishMember>().size() == 1u);
+    node.feed(JobEnded{key(1), no_script});
+    BOOST_TEST(node.sent<ReportEnded>().empty());
+    BOOST_TEST(node.all<Launch>().size() == 1u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -98,21 +98,50 @@ BOOST_AUTO_TEST_CASE(memory_of_no_numa_node_is_the_only_one_s_or_is_told)
     BOOST_TEST((one.memory() == mebibytes(3072)));
 }
 
-BOOST_AUTO_TEST_CASE(less_can_be_offered_and_more_cannot)
+BOOST_AUTO_TEST_CASE(less_can_be_offered)
 {
     const Synthetic machine("pack:2 [numa(memory=1073741824)] core:4 pu:1");
     const auto topology = discover_topology().value().topology;
     const auto less = offer(topology, 5, mebibytes(1000));
-    BOOST_REQUIRE(less.has_value());
-    BOOST_TEST(less->cores.size() == 5u);
-    BOOST_TEST((less->numa_nodes[1].cores == CoreSet::range(4, 1)));
-    BOOST_TEST((less->memory() == mebibytes(1000)));
-    BOOST_TEST((less->numa_nodes[0].memory == mebibytes(500)));
-    const auto more_cores = offer(topology, 9, {});
-    BOOST_REQUIRE(!more_cores.has_value());
-    BOOST_TEST(more_cores.error().message == "cores = 9, while this machine has 8 that the daemon may use: set at most that, or 0");
-    BOOST_TEST(!offer(topology, 0, mebibytes(4096)).has_value());
-    BOOST_TEST((offer(topology, 0, {}).value() == topology));
+    BOOST_TEST(less.bound);
+    BOOST_TEST(less.notes.empty());
+    BOOST_TEST(less.topology.cores.size() == 5u);
+    BOOST_TEST((less.topology.numa_nodes[1].cores == CoreSet::range(4, 1)));
+    BOOST_TEST((less.topology.memory() == mebibytes(1000)));
+    BOOST_TEST((less.topology.numa_nodes[0].memory == mebibytes(500)));
+    BOOST_TEST((offer(topology, 0, {}).topology == topology));
+}
+
+BOOST_AUTO_TEST_CASE(more_than_there_is_is_virtual_and_said)
+{
+    const Synthetic machine("pack:2 [numa(memory=1073741824)] core:4 pu:1");
+    const auto topology = discover_topology().value().topology;
+    const auto more = offer(topology, 12, mebibytes(4096));
+    BOOST_TEST(!more.bound);
+    BOOST_TEST(more.topology.cores.size() == 12u);
+    BOOST_TEST((more.topology.numa_nodes.at(0).cores == CoreSet::range(0, 12)));
+    BOOST_TEST((more.topology.memory() == mebibytes(4096)));
+    BOOST_REQUIRE_EQUAL(more.notes.size(), 2u);
+    BOOST_TEST(more.notes[0] == "cores are virtual, jobs are not bound: 12 are stated, 8 are there");
+    BOOST_TEST(more.notes[1] == "memory is virtual: 4G is stated, 2G is there");
+    // Memory alone does not make cores virtual.
+    const auto memory = offer(topology, 0, mebibytes(4096));
+    BOOST_TEST(memory.bound);
+    BOOST_TEST((memory.topology.cores == topology.cores));
+    BOOST_TEST((memory.topology.memory() == mebibytes(4096)));
+    BOOST_TEST(memory.notes.size() == 1u);
+    const auto shared = offer(topology, 2, {}, OfferAs::virtual_cores);
+    BOOST_TEST(!shared.bound);
+    BOOST_TEST(shared.topology.cores.size() == 2u);
+    BOOST_TEST(shared.notes.at(0) == "cores are virtual, jobs are not bound");
+}
+
+BOOST_AUTO_TEST_CASE(a_login_node_offers_nothing)
+{
+    const Synthetic machine("pack:2 [numa(memory=1073741824)] core:4 pu:1");
+    const auto login = offer(discover_topology().value().topology, 0, {}, OfferAs::nothing);
+    BOOST_TEST((login.topology == Topology{}));
+    BOOST_TEST(login.notes.size() == 1u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
