@@ -10,6 +10,8 @@ std::optional<JobId> job_of(const cluster::Event& event)
         [](const auto& e) -> std::optional<JobId> {
             if constexpr (requires { { e.job } -> std::convertible_to<JobId>; })
                 return e.job;
+            else if constexpr (requires { { e.array } -> std::convertible_to<JobId>; })
+                return e.array;
             return std::nullopt;
         },
         event);
@@ -83,6 +85,10 @@ void EventCounter::after(const cluster::State& state, const cluster::Event& even
         touched_.insert(*node);
     // Such as a new configuration: there are few of them.
     all_nodes_ |= !id && !node;
+    if (const auto* split = std::get_if<cluster::TasksSplit>(&event)) // jobs of their own from here on
+        metrics_.jobs.find(name(JobState::pending))->second->add(static_cast<std::int64_t>(split->tasks.size()));
+    if (const auto* tasks = std::get_if<cluster::TasksEnded>(&event))
+        metrics_.job_ends.find(name(tasks->end.state))->second->add(static_cast<std::int64_t>(tasks->tasks.size()));
     if (std::holds_alternative<cluster::JobSubmitted>(event))
         metrics_.submits.add();
     else if (std::holds_alternative<cluster::JobStarted>(event))

@@ -67,7 +67,8 @@ wire::JobSummary job_summary(const ShownJob& shown, const std::vector<NodeBrief>
         *summary.mutable_pending_tasks() = wire::to_message(*shown.tasks);
         summary.set_task_count(shown.task_count);
     }
-    summary.set_throttle(request.array.throttle);
+    if (job.is_array())
+        summary.set_throttle(request.array.throttle);
     summary.set_uid(request.account.uid);
     summary.set_user(request.account.user);
     summary.set_name(request.name);

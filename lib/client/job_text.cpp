@@ -26,7 +26,7 @@ std::string job_id_text(const wire::JobSummary& job) { return fmt::format("{}", 
 
 std::string job_line_text(const wire::JobSummary& job, std::size_t most)
 {
-    if (job.has_task() || job.pending_tasks().first_size() == 0)
+    if (job.pending_tasks().first_size() == 0)
         return job_id_text(job);
     const auto throttle = job.throttle() > 0 ? fmt::format("%{}", job.throttle()) : std::string();
     const auto open = fmt::format("{}_[", job.job_id());

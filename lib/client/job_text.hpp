@@ -14,8 +14,8 @@ std::string tasks_text(const wire::IndexSet& tasks);
 std::string array_text(const wire::JobSummary& job);
 // "7", "7_3"; of an array's own record "7".
 std::string job_id_text(const wire::JobSummary& job);
-// The same, but of an array "7_[5-99%10]": the tasks that have not started, and how many may run at once. What is
-// longer than `most` columns is cut at a comma: "7_[1,5,7,...]".
+// The same, but of an array "7_[5-99%10]": the tasks that have not started, and how many may run at once; and of tasks
+// that ended together without having started "7_[5-99]". What is longer than `most` columns is cut at a comma: "7_[1,5,7,...]".
 std::string job_line_text(const wire::JobSummary& job, std::size_t most);
 // "7", "7_3", "7_[1-4,9]".
 std::string selection_text(const wire::JobSelection& selection);

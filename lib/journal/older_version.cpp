@@ -88,6 +88,11 @@ struct Label {
 };
 constexpr Label labels[] = {
     {"JobRecord", 16, "a task of an array"},
+    {"JobRecord", 25, "an array"},
+    {"JobRecord", 26, "dependencies"},
+    {"JobRecord", 27, "a retry rule"},
+    {"JobRecord", 28, "a retry rule"},
+    {"Stop", 3, "a requeue"},
     {"JobRequest", 27, "an array"},
     {"JobRequest", 28, "dependencies"},
     {"JobRequest", 29, "dependencies that cancel it"},
