@@ -115,12 +115,19 @@ public:
             text("stop_cause", e.stop.cause);
         if constexpr (requires { { e.end } -> std::convertible_to<JobEnd>; })
             put(e.end);
+        else if constexpr (requires { e.end->exit_code; })
+            if (e.end)
+                put(*e.end);
+        if constexpr (requires { e.ending.end; })
+            put(e.ending.end);
         if constexpr (requires { { e.usage } -> std::convertible_to<Usage>; })
             put(e.usage);
         if constexpr (requires { { e.cause } -> std::convertible_to<std::string>; })
             text("text", e.cause);
         if constexpr (requires { { e.text } -> std::convertible_to<std::string>; })
             text("text", e.text);
+        if constexpr (requires { { e.dependency } -> std::convertible_to<std::int64_t>; })
+            number("dependency", e.dependency);
         if constexpr (requires { e.drain.reason; })
             text("reason", e.drain.reason);
         if constexpr (requires { e.down.reason; })
