@@ -112,7 +112,7 @@ std::optional<Sockets> scan_sockets(std::string_view text)
         const auto key = trim(line.substr(0, line.find('=')));
         if (!inside && names_an_owner(key) && !line.starts_with('#'))
             return {}; // a dotted key or an inline table
-        if (!inside || key.find("socket") == std::string_view::npos || line.starts_with('#'))
+        if (!inside || key.find("socket") == std::string_view::npos || key == "metrics_socket" || line.starts_with('#'))
             continue;
         if (key != "socket" || line.find('=') == std::string_view::npos)
             return {};

@@ -69,16 +69,16 @@ BOOST_AUTO_TEST_CASE(the_controllers_socket_comes_first_if_it_is_there)
     make("/conf");
     ::unsetenv("JARVIS_SOCKET");
     ::setenv("JARVIS_CONF", (here + "/conf").c_str(), 1);
-    BOOST_TEST(find_socket().value() == here + "/c");
+    BOOST_TEST(jarvis::client::find_socket().value() == here + "/c");
     make("/jnoded.sock");
-    BOOST_TEST(find_socket().value() == here + "/jnoded.sock");
+    BOOST_TEST(jarvis::client::find_socket().value() == here + "/jnoded.sock");
     make("/c");
-    BOOST_TEST(find_socket().value() == here + "/c");
+    BOOST_TEST(jarvis::client::find_socket().value() == here + "/c");
     ::setenv("JARVIS_SOCKET", "/s", 1);
-    BOOST_TEST(find_socket().value() == "/s");
+    BOOST_TEST(jarvis::client::find_socket().value() == "/s");
     ::unsetenv("JARVIS_SOCKET");
     ::setenv("JARVIS_CONF", (here + "/none").c_str(), 1);
-    BOOST_TEST(find_socket().error().message.find(here + "/none") != std::string::npos);
+    BOOST_TEST(jarvis::client::find_socket().error().message.find(here + "/none") != std::string::npos);
     ::unsetenv("JARVIS_CONF");
     std::filesystem::remove_all(here);
 }

@@ -691,7 +691,9 @@ BOOST_AUTO_TEST_CASE(what_is_prepared_while_nobody_listens_is_in_the_next_report
     node.feed(Disconnected{});
     node.feed(MemberPrepared{key(1)});
     BOOST_TEST(node.effects.empty());
+    node.session = 2;
     node.connect();
+    BOOST_REQUIRE(!node.sent<Report>().empty());
     BOOST_TEST(node.sent<Report>().front().running.at(0).prepared);
 }
 
