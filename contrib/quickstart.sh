@@ -367,7 +367,7 @@ cpus_of_node() {
 
 # The port that the configuration has, or the first free one from a number that the folder's name gives.
 choose_port() {
-    port=$(sed -n 's/^listen = \["127.0.0.1:\([0-9]*\)"\]$/\1/p' "$config" 2>/dev/null | head -n 1)
+    port=$(sed -n 's/^listen = \["127.0.0.1:\([0-9]*\)"\]$/\1/p' "$config" 2>/dev/null | head -n 1 || true)
     [[ -z $port ]] || return 0
     port=$(( 20000 + 0x${hash:0:6} % 20000 ))
     while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
@@ -380,8 +380,9 @@ make_certificates() {
     local uuid='' missing=() name
     if [[ ! -e $pki/ca.crt ]]; then
         if [[ -s $config && -n $(ls -A "$demo/state") ]]; then
-            uuid=$("$software/bin/jctld" --config "$config" --check-state 2>/dev/null |
-                grep -Eo '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' | head -n 1 || true)
+            start_daemon jctld "$config" jctld
+            wait_until "$ready_seconds" "waiting for the controller" controller_answers || { show_log jctld; die "jctld does not answer"; }
+            uuid=$("$software/bin/jadmin" ping --json | grep -Eo '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' | head -n 1 || true)
         fi
         "$software/bin/jadmin" pki init --dir "$pki" --name "demo-$hash" ${uuid:+--uuid "$uuid"} >/dev/null || die "no certificates"
     fi
@@ -498,6 +499,7 @@ chmod 0700 "$demo/state"            # scripts and environments of all users
 $personal || chmod 0755 "$demo"
 make_run_dir
 install_programs
+export JARVIS_CONF=$config
 if [[ $nodes -gt 0 ]]; then
     choose_port
     make_certificates
@@ -512,7 +514,6 @@ if [[ -s $config ]]; then
 fi
 write_config "${confinement:-none}"
 write_env
-export JARVIS_CONF=$config
 start_daemons
 log_of_node=${names[0]:-jnoded}
 wait_until "$ready_seconds" "waiting for $node_names" nodes_known || { show_log "$log_of_node"; die "the nodes do not register"; }
