@@ -180,6 +180,10 @@ private:
     asio::awaitable<void> change_jobs(const cluster::Caller& caller, const wire::Request& request)
     {
         const auto& change = request.change_jobs();
+        if (!wire::ChangeJobs::Action_IsValid(change.action())) {
+            reply_error(request.tag(), {Errc::invalid, "this controller does not know that action on jobs; it may be older than the command"});
+            co_return;
+        }
         auto jobs = co_await selections_of(change.filter());
         if (!jobs) {
             reply_error(request.tag(), jobs.error());
@@ -231,19 +235,33 @@ private:
         }
     }
 
+    static Result<cluster::Command> node_command(const cluster::Caller& caller, const wire::ChangeNodes& change,
+                                                 std::vector<std::string> names)
+    {
+        switch (change.action()) {
+        case wire::ChangeNodes::DRAIN: return cluster::DrainNodes{0, caller, std::move(names), change.reason()};
+        case wire::ChangeNodes::RESUME: return cluster::ResumeNodes{0, caller, std::move(names)};
+        case wire::ChangeNodes::DOWN:
+            return cluster::DownNodes{0, caller, std::move(names), change.reason(), change.confirmed()};
+        default: return fail(Errc::invalid, "this controller does not know that action on nodes; it may be older than the command");
+        }
+    }
+
     asio::awaitable<void> change_nodes(const cluster::Caller& caller, const wire::Request& request)
     {
         const auto& change = request.change_nodes();
         std::vector<std::string> names(change.nodes().begin(), change.nodes().end());
-        const bool drain = change.action() == wire::ChangeNodes::DRAIN;
-        if (names.empty() || (drain && change.reason().empty())) {
-            reply_error(request.tag(), {Errc::invalid, names.empty() ? "no nodes were named" : "a drain needs a reason (--reason)"});
+        const bool resume = change.action() == wire::ChangeNodes::RESUME;
+        if (names.empty() || (!resume && change.reason().empty())) {
+            reply_error(request.tag(), {Errc::invalid, names.empty() ? "no nodes were named" : "this needs a reason (--reason)"});
             co_return;
         }
-        cluster::Command command = cluster::ResumeNodes{0, caller, names};
-        if (drain)
-            command = cluster::DrainNodes{0, caller, names, change.reason()};
-        auto answer = co_await front_.decide(std::move(command));
+        auto command = node_command(caller, change, std::move(names));
+        if (!command) {
+            reply_error(request.tag(), command.error());
+            co_return;
+        }
+        auto answer = co_await front_.decide(std::move(*command));
         if (!answer.body) {
             reply_error(request.tag(), answer.body.error());
             co_return;

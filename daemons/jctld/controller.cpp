@@ -308,7 +308,7 @@ asio::awaitable<void> Controller::watch_nodes()
         const bool waited = co_await daemon::sleep_for(front_->settings()->heartbeat);
         if (!waited)
             co_return;
-        front_->nodes().report_absent();
+        co_await front_->nodes().report_absent();
     }
 }
 

@@ -38,6 +38,7 @@ struct EndedJobs {
 struct EndedIds {
     std::vector<JobId> jobs;
     std::vector<std::pair<std::uint64_t, IndexSet>> tasks;
+    bool empty() const { return jobs.empty() && tasks.empty(); }
 };
 
 // Looks on while a group is applied, event by event.

@@ -63,6 +63,8 @@ Result<cluster::NodeReport> report_from(const wire::Report& message)
         if (!job)
             return std::unexpected(job.error());
         report.running.push_back(*job);
+        if (running.prepared())
+            report.prepared.push_back(*job);
     }
     for (const auto& ended : message.ended()) {
         auto read = ended_from(ended);
@@ -73,12 +75,22 @@ Result<cluster::NodeReport> report_from(const wire::Report& message)
     return report;
 }
 
+wire::StopJob::Why why_message(cluster::StopWhy why)
+{
+    switch (why) {
+    case cluster::StopWhy::unknown: return wire::StopJob::UNKNOWN;
+    case cluster::StopWhy::finished: return wire::StopJob::FINISHED;
+    case cluster::StopWhy::cancelled: break;
+    }
+    return wire::StopJob::CANCELLED;
+}
+
 wire::StopJob stop_message(const cluster::StopOnNode& stop)
 {
     wire::StopJob message;
     wire::put_job_id(stop.job.job, message);
     message.set_incarnation(stop.job.incarnation.value);
-    message.set_why(stop.why == cluster::StopWhy::unknown ? wire::StopJob::UNKNOWN : wire::StopJob::CANCELLED);
+    message.set_why(why_message(stop.why));
     message.set_cause(stop.cause);
     return message;
 }
@@ -187,8 +199,9 @@ asio::awaitable<void> NodeSession::write_start(cluster::StartOnNode start)
     for (const auto& part : start.placement.nodes)
         if (part.node == start.node)
             *order.mutable_placement() = wire::to_message(part);
-    order.set_node_list(name);
-    order.set_node_count(static_cast<std::uint32_t>(start.placement.nodes.size()));
+    order.set_role(start.member ? wire::StartJob::MEMBER : wire::StartJob::SCRIPT);
+    if (const bool listed = co_await list_nodes(start.placement, order); !listed)
+        co_return; // the controller is busy or stopping; the node's next report brings it up again
     order.set_script(**script);
     if (!order.mutable_environment()->ParseFromString(**environment)) {
         daemon::log().error("job {}: its environment cannot be read", start.job.job);
@@ -201,6 +214,26 @@ asio::awaitable<void> NodeSession::write_start(cluster::StartOnNode start)
             co_return; // the node's next report brings it up again
         }
     co_await write(std::move(message));
+}
+
+asio::awaitable<bool> NodeSession::list_nodes(const Placement& placement, wire::StartJob& order)
+{
+    order.set_node_count(static_cast<std::uint32_t>(placement.nodes.size()));
+    for (const auto& part : placement.nodes)
+        order.add_tasks_per_node(part.tasks);
+    if (placement.nodes.size() == 1) {
+        order.set_node_list(name);
+        co_return true;
+    }
+    auto question = [](const Replica& replica) { return replica.briefs(); };
+    const auto known = co_await front_.ask(std::move(question));
+    if (!known)
+        co_return false;
+    std::vector<std::string> names;
+    for (const auto& part : placement.nodes)
+        names.push_back((**known)[part.node.value].name);
+    order.set_node_list(compress_hostlist(names));
+    co_return true;
 }
 
 // Of an array with many steps this takes a while, and its tasks start one after the other.
@@ -299,6 +332,11 @@ Result<bool> NodeSessions::take_frame(NodeSession& session, const std::string& f
         if (!ended)
             return std::unexpected(ended.error());
         command.report.ended.push_back(std::move(*ended));
+    } else if (message.has_prepared()) {
+        auto job = job_ref(message.prepared());
+        if (!job)
+            return std::unexpected(job.error());
+        command.report.prepared.push_back(*job);
     } else {
         return true; // a newer node says something that we do not know
     }
@@ -333,7 +371,8 @@ Result<void> NodeSessions::take_register(NodeSession& session, const wire::FromN
                                                    .capabilities = Capabilities(words.capabilities()),
                                                    .version = words.version(),
                                                    .notes = {words.notes().begin(), words.notes().end()}},
-                                  .report = std::move(*report)};
+                                  .report = std::move(*report),
+                                  .certified = session.channel->identity().has_value()};
     (void)front_.parts().owner.push(std::move(command)); // a node that hears nothing registers again
     return {};
 }
@@ -371,9 +410,19 @@ void NodeSessions::forget(NodeSession& session)
     }
 }
 
-void NodeSessions::report_absent()
+asio::awaitable<void> NodeSessions::report_absent()
 {
-    for (const auto& name : front_.settings()->nodes)
+    auto question = [](const Replica& replica) {
+        std::vector<std::string> names;
+        for (const auto& node : replica.state().nodes)
+            if (node.connected)
+                names.push_back(node.name);
+        return names;
+    };
+    const auto connected = co_await front_.ask(std::move(question));
+    if (!connected)
+        co_return;
+    for (const auto& name : *connected)
         if (!claims_.contains(name))
             (void)front_.parts().owner.push(cluster::NodeDisconnected{name});
 }

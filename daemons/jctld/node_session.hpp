@@ -46,6 +46,8 @@ private:
     asio::awaitable<void> drain();
     asio::awaitable<void> write(wire::ToNode message);
     asio::awaitable<void> write_start(cluster::StartOnNode start);
+    // The names of all nodes of the job, in their order, and the tasks of each. False when nobody could tell.
+    asio::awaitable<bool> list_nodes(const Placement& placement, wire::StartJob& order);
     void put_array(const std::shared_ptr<const JobRequest>& request, wire::ArrayShape& message);
     // The job ends here: what it needs to start is gone.
     void fail_start(const cluster::StartOnNode& start, const std::string& cause);
@@ -73,8 +75,9 @@ public:
     // One connection, to its end. The peer's Hello was checked, ours was not sent.
     asio::awaitable<void> serve(wire::ChannelPtr channel, std::string node_name);
     void take(cluster::Effect effect);
-    // Says to the owner which nodes have no connection: it may have forgotten that with what was void after a storage failure.
-    void report_absent();
+    // Says to the owner which nodes it takes to be connected and are not: it may have forgotten that with what was void after a
+    // storage failure.
+    asio::awaitable<void> report_absent();
 };
 
 } // namespace jarvis::jctld

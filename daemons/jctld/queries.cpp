@@ -77,6 +77,19 @@ wire::NodeList find_nodes(const Replica& replica, const std::vector<std::string>
     return list;
 }
 
+namespace {
+
+std::string describe_part(const cluster::State& state, const NodePlacement& part)
+{
+    std::vector<std::string> memory;
+    for (const auto& share : part.memory)
+        memory.push_back(fmt::format("{} on NUMA node {}", format_memory_size(share.memory), share.numa));
+    return fmt::format("{}: cores {}; memory {}", state.nodes[part.node.value].name, format_list(part.cores),
+                       memory.empty() ? "none" : fmt::format("{}", fmt::join(memory, ", ")));
+}
+
+} // namespace
+
 wire::SubmitReply test_submit(const Replica& replica, const JobRequest& request)
 {
     const auto& state = replica.state();
@@ -98,11 +111,10 @@ wire::SubmitReply test_submit(const Replica& replica, const JobRequest& request)
         reply.set_text("it would wait: " + cluster::why_not(state, index, job).text);
     } else {
         reply.set_would_start_now(true);
-        std::string memory;
-        for (const auto& share : place->memory)
-            memory += fmt::format("{}{} on NUMA node {}", memory.empty() ? "" : ", ", format_memory_size(share.memory), share.numa);
-        reply.set_text(fmt::format("it would start now on {}: cores {}; memory {}", state.nodes[place->node.value].name,
-                                   format_list(place->cores), memory.empty() ? "none" : memory));
+        std::vector<std::string> parts;
+        for (const auto& part : place->nodes)
+            parts.push_back(describe_part(state, part));
+        reply.set_text(fmt::format("it would start now on {}", fmt::join(parts, "; on ")));
     }
     return reply;
 }

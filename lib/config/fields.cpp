@@ -76,13 +76,6 @@ std::string cgroup_choice(const std::string& choice)
     return fmt::format("expected \"auto\", \"none\" or an absolute path, found \"{}\"", choice);
 }
 
-std::string socket_choice(const std::string& choice)
-{
-    if (choice.empty() || choice == "none" || choice.starts_with('/'))
-        return "";
-    return fmt::format("expected an absolute path or \"none\", found \"{}\"", choice);
-}
-
 // The cluster's name stands in the names of folders and cgroups.
 constexpr std::size_t longest_name = 32;
 
