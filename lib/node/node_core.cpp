@@ -152,15 +152,15 @@ class Step {
     }
 
     // The first stop decides how the end is called and when the grace ends; a later one changes neither.
-    void stop(const JobKey& key, NodeJob& job, JobState verdict, std::string cause)
+    void stop(const JobKey& key, NodeJob& job, JobState verdict, std::string cause, bool at_once = false)
     {
         if (job.phase != Phase::running)
             return;
-        const bool member = job.role == Role::member; // where nothing runs that could use the grace
+        at_once = at_once || job.role == Role::member; // where nothing runs that could use the grace
         job.phase = Phase::stopping;
-        job.stop = Stop{verdict, std::move(cause), member ? now_ : now_ + state_.kill_grace};
+        job.stop = Stop{verdict, std::move(cause), at_once ? now_ : now_ + state_.kill_grace};
         effect(RecordStop{key, *job.stop});
-        if (member)
+        if (at_once)
             kill(key, job);
         else
             terminate(key);
@@ -248,8 +248,11 @@ class Step {
         case Phase::running:
             if (finished && job.role == Role::script)
                 return; // it ends by itself
-            return stop(key, job, verdict, std::move(order.cause));
+            // What the controller has given up may run elsewhere by now: each moment is one too many.
+            return stop(key, job, verdict, std::move(order.cause), unknown);
         case Phase::stopping:
+            if (unknown)
+                kill(key, job);
             return;
         case Phase::ended:
             if (!unknown)

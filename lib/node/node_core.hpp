@@ -55,7 +55,7 @@ struct StartOrder {
 
 enum class StopWhy : std::uint8_t {
     cancelled = 0, // its end is awaited; a job that is not here ends as CANCELLED at once
-    unknown = 1,   // the controller does not know the job; nobody waits for its end, and none is reported
+    unknown = 1,   // the controller does not know the job: it is killed at once; nobody waits for its end, and none is reported
     finished = 2,  // to a member: the job's script has ended. What is not here has ended as it should
 };
 struct StopOrder {

@@ -486,15 +486,26 @@ BOOST_AUTO_TEST_CASE(a_stop_of_a_waiting_start_ends_it_unlaunched)
     BOOST_TEST(node.all<Launch>().empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_job_that_the_controller_does_not_know_is_ended_and_forgotten)
+BOOST_AUTO_TEST_CASE(a_job_that_the_controller_does_not_know_is_killed_and_forgotten)
 {
     auto node = running(key(1));
     node.order(StopOrder{key(1), StopWhy::unknown, ""});
-    BOOST_TEST(node.signals() == (std::vector{SIGTERM, SIGCONT}), boost::test_tools::per_element());
-    node.feed(JobEnded{key(1), killed_by(SIGTERM)});
+    BOOST_TEST(node.signals() == std::vector{SIGKILL}, boost::test_tools::per_element());
+    node.feed(JobEnded{key(1), killed_by(SIGKILL)});
     BOOST_TEST(node.sent<ReportEnded>().empty());
     BOOST_TEST(node.all<RemoveRecord>().size() == 1u);
     BOOST_TEST(node.state.jobs.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_job_in_its_grace_that_the_controller_gives_up_is_killed_at_once)
+{
+    auto node = running(key(1));
+    node.order(StopOrder{key(1), StopWhy::cancelled, "cancelled by alice"});
+    BOOST_TEST(node.signals() == (std::vector{SIGTERM, SIGCONT}), boost::test_tools::per_element());
+    node.order(StopOrder{key(1), StopWhy::unknown, ""});
+    BOOST_TEST(node.signals() == std::vector{SIGKILL}, boost::test_tools::per_element());
+    node.feed(JobEnded{key(1), killed_by(SIGKILL)});
+    BOOST_TEST(node.sent<ReportEnded>().empty());
 }
 
 BOOST_AUTO_TEST_CASE(an_end_that_nobody_waits_for_is_dropped)
