@@ -1,5 +1,7 @@
 #include "core_settings.hpp"
 
+#include "daemon/log.hpp"
+
 #include <algorithm>
 #include <grp.h>
 #include <unistd.h>
@@ -23,6 +25,21 @@ Result<std::set<std::uint32_t>> gids_of(const std::vector<std::string>& names, c
     return gids;
 }
 
+// A group that does not exist has no members; whoever is in no other one is kept out.
+std::vector<std::uint32_t> known_gids(const std::vector<std::string>& names, const std::string& partition)
+{
+    std::vector<std::uint32_t> all;
+    for (const auto& name : names) {
+        auto gids = gids_of({name}, "");
+        if (gids)
+            all.insert(all.end(), gids->begin(), gids->end());
+        else
+            daemon::log().warn("partition {}: allow_groups: group \"{}\" cannot be found", partition, name);
+    }
+    std::ranges::sort(all);
+    return all;
+}
+
 bool in_any(const Account& account, const std::set<std::uint32_t>& gids)
 {
     return gids.contains(account.gid) ||
@@ -34,7 +51,12 @@ bool in_any(const Account& account, const std::set<std::uint32_t>& gids)
 bool may_vouch(const config::Config& config, std::string_view node)
 {
     const auto found = std::ranges::find(config.nodes, node, &config::Node::name);
-    return found != config.nodes.end() && found->vouch;
+    if (found != config.nodes.end())
+        return found->vouch;
+    for (const auto& node_class : config.node_classes)
+        if (node_class.accept || std::ranges::find(node_class.names, node) != node_class.names.end())
+            return node_class.vouch;
+    return false;
 }
 
 cluster::Settings core_settings(const config::Config& config, plugin::QueueOrder order)
@@ -42,6 +64,17 @@ cluster::Settings core_settings(const config::Config& config, plugin::QueueOrder
     cluster::Settings settings;
     for (const auto& node : config.nodes)
         settings.nodes.push_back(node.name);
+    for (const auto& node : config.nodes)
+        if (node.vouch || !node.features.empty())
+            settings.traits[node.name] = {node.features, node.vouch};
+    std::vector<std::string> all_classes;
+    for (const auto& node_class : config.node_classes) {
+        all_classes.push_back(node_class.name);
+        cluster::NodeClass joined{.name = node_class.name, .accept_all = node_class.accept, .names = node_class.names,
+                                  .traits = {node_class.features, node_class.vouch}, .max_nodes = node_class.max_nodes};
+        std::ranges::sort(joined.names);
+        settings.node_classes.push_back(std::move(joined));
+    }
     for (const auto& partition : config.partitions)
         settings.partitions.push_back({.name = partition.name,
                                        .nodes = partition.nodes,
@@ -50,13 +83,23 @@ cluster::Settings core_settings(const config::Config& config, plugin::QueueOrder
                                        .max_time = partition.max_time,
                                        .up = partition.state == config::PartitionState::up,
                                        .confinement = partition.confinement,
-                                       .default_memory_per_cpu = partition.default_memory_per_cpu});
+                                       .default_memory_per_cpu = partition.default_memory_per_cpu,
+                                       .node_classes = partition.all_nodes ? all_classes : partition.node_classes,
+                                       .min_nodes = partition.min_nodes,
+                                       .max_nodes = partition.max_nodes,
+                                       .max_cores = partition.max_cores,
+                                       .allow_users = partition.allow_users,
+                                       .allow_groups = partition.allow_groups,
+                                       .allow_gids = known_gids(partition.allow_groups, partition.name),
+                                       .deny_users = partition.deny_users});
     switch (order) {
     case plugin::QueueOrder::strict_fifo: settings.queue_mode = cluster::QueueMode::strict; break;
     }
     settings.keep_ended = config.controller.keep_ended;
     settings.heartbeat = config.controller.heartbeat;
     settings.kill_grace = config.controller.kill_grace;
+    settings.down_after = config.controller.down_after;
+    settings.requeue_on_silence = config.controller.requeue_on_silence;
     settings.first_job_id = config.cluster.first_job_id.value;
     settings.max_jobs = config.limits.pending_jobs;
     settings.allow_root_jobs = config.security.allow_root_jobs;

@@ -1,6 +1,8 @@
 #include "owner_thread.hpp"
 
 #include "daemon/clock.hpp"
+
+#include <algorithm>
 #include "daemon/process.hpp"
 
 namespace jarvis::jctld {
@@ -140,6 +142,10 @@ void OwnerThread::run()
 
 void OwnerThread::add_clock_commands(std::vector<cluster::Command>& commands)
 {
+    // Time goes on in the new epoch: before it began nobody is late.
+    begun_ = begun_ || std::ranges::any_of(commands, [](const auto& c) { return std::holds_alternative<cluster::StartController>(c); });
+    if (!begun_)
+        return;
     const auto now = std::chrono::steady_clock::now();
     if (now - wall_checked_ >= wall_interval) {
         wall_checked_ = now;

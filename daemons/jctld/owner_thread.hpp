@@ -34,6 +34,7 @@ class OwnerThread {
     Generation generation_ = 0;
     daemon::Mailbox<cluster::Command> mailbox_;
     std::chrono::steady_clock::time_point wall_checked_{};
+    bool begun_ = false; // the first command of this run of the controller was decided
 
     std::mutex mutex_; // of what the journal's thread leaves here
     std::optional<std::pair<cluster::State, Generation>> restart_;

@@ -1,6 +1,7 @@
 #include "views.hpp"
 
 #include "base/hostlist.hpp"
+#include "base/units.hpp"
 #include "cluster/dependencies.hpp"
 #include "model/output_pattern.hpp"
 #include "wire/convert.hpp"
@@ -154,11 +155,16 @@ wire::NodeView node_view(const cluster::State& state, const cluster::Node& node)
     view.set_state(std::string(cluster::state_name(node)));
     for (auto index : node.partitions)
         view.add_partitions(state.settings.partitions[index].name);
-    if (node.drain) {
-        view.set_reason(node.drain->reason);
-        view.set_reason_by(node.drain->by);
-        view.set_reason_us(microseconds(node.drain->since));
-    }
+    const auto reason = cluster::reason_of(node);
+    view.set_reason(reason.text);
+    view.set_reason_by(reason.by);
+    if (reason.since)
+        view.set_reason_us(microseconds(*reason.since));
+    for (const auto& feature : node.features)
+        view.add_features(feature);
+    view.set_node_class(node.node_class);
+    for (auto violation = node.violations.rbegin(); violation != node.violations.rend(); ++violation)
+        view.add_violations(fmt::format("{} {}", format_rfc3339(violation->at), violation->text));
     for (JobId id : node.jobs) {
         view.add_jobs(id.value);
         view.add_job_names(fmt::format("{}", id));

@@ -58,6 +58,8 @@ struct Controller {
     Duration keep_ended = std::chrono::hours{1};
     Duration heartbeat = std::chrono::seconds{10};
     Duration kill_grace = std::chrono::seconds{30};
+    Duration down_after = std::chrono::minutes{5};
+    bool requeue_on_silence = false;
     std::string metrics_socket; // empty: see controller_metrics_socket(); "none": no socket
     std::vector<std::string> metrics_listen; // "127.0.0.1:6821"; empty: no port
 };
@@ -146,6 +148,18 @@ struct Node {
     std::uint32_t cores = 0;          // 0: all that are discovered; smaller than those: only so many are offered
     std::optional<MemorySize> memory; // empty: as discovered
     bool vouch = false;               // what it says of its users is believed
+    std::vector<std::string> features;
+    Place place;
+};
+
+// Nodes that are not declared by name, and join by their certificates.
+struct NodeClass {
+    std::string name;
+    std::vector<std::string> names; // that may join; or
+    bool accept = false;            // any name
+    std::vector<std::string> features;
+    bool vouch = false;
+    std::uint32_t max_nodes = 0;    // 0: no limit
     Place place;
 };
 
@@ -161,6 +175,13 @@ struct Partition {
     PartitionState state = PartitionState::up;
     Confinement confinement = Confinement::full; // what a node must be able to enforce
     std::optional<MemorySize> default_memory_per_cpu; // empty: a core's equal share of its node's memory
+    std::vector<std::string> node_classes; // whose nodes belong to it, too; with nodes = "ALL" all of them do
+    std::uint32_t min_nodes = 0;           // of a job; 0: no limit, here and below
+    std::uint32_t max_nodes = 0;
+    std::uint64_t max_cores = 0;
+    std::vector<std::string> allow_users;  // both allow lists empty: everybody
+    std::vector<std::string> allow_groups;
+    std::vector<std::string> deny_users;
     Place place;
 };
 
@@ -175,6 +196,7 @@ struct Config {
     Plugins plugins;
     NodeDaemon jnoded;
     std::vector<Node> nodes;           // in the order of the file
+    std::vector<NodeClass> node_classes; // in the order of the file
     std::vector<Partition> partitions; // in the order of the file
     std::map<std::string, Place> places; // of each value that the file sets: "controller.socket", "partition.gpu.max_time"
 

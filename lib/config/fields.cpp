@@ -4,6 +4,7 @@
 
 #include "base/host_port.hpp"
 #include "base/hostlist.hpp"
+#include "model/constraint.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -172,6 +173,20 @@ std::string core_range(const std::uint32_t& cores)
     return cores <= 65536 ? "" : "is out of range; it goes from 0 to 65536";
 }
 
+std::string feature_names(const std::vector<std::string>& names)
+{
+    for (const auto& name : names)
+        if (!is_feature_name(name))
+            return fmt::format("\"{}\" is no feature: letters, digits, \"_\", \".\" and \"-\", at most 64", name);
+    return "";
+}
+
+std::string down_after_range(const Duration& value)
+{
+    using namespace std::chrono_literals;
+    return value >= 1s ? "" : "is out of range; it is at least 1s";
+}
+
 Fields<Config> make_config_fields()
 {
     using enum Needs;
@@ -206,6 +221,12 @@ Fields<Config> make_config_fields()
               heartbeat_range),
         field("controller.kill_grace", &C::controller, &Controller::kill_grace, reload, "",
               "The time between SIGTERM and SIGKILL for a job that is ended."),
+        field("controller.down_after", &C::controller, &Controller::down_after, reload, "",
+              "A node that has been unreachable for so long is down: its jobs end, and what of them it still runs is killed when it is back.",
+              down_after_range),
+        field("controller.requeue_on_silence", &C::controller, &Controller::requeue_on_silence, reload, "",
+              "Whether jobs that may be requeued are so when their node is silent for too long, although it may still run them: two "
+              "copies may run for a while."),
         field("controller.metrics_socket", &C::controller, &Controller::metrics_socket, restart_jctld, "",
               "The UNIX socket on which jctld serves its metrics; empty for one beside controller.socket, \"none\" for none.",
               socket_choice),
@@ -313,6 +334,23 @@ const Fields<NodeSection>& node_fields()
         field("node.vouch", &NodeSection::node, &Node::vouch, Needs::reload, "",
               "Whether the controller believes this node who its users are, so that commands work there. Root on such a node "
               "can act as any user of the cluster."),
+        field("node.features", &NodeSection::node, &Node::features, Needs::reload, "",
+              "What jobs can ask for with --constraint, such as [\"ib\", \"rack1\"].", feature_names),
+    };
+    return fields;
+}
+
+const Fields<NodeClassSection>& node_class_fields()
+{
+    using C = NodeClass;
+    using S = NodeClassSection;
+    static const Fields<S> fields{
+        field("node_class.name", &S::node_class, &C::name, Needs::reload, "", "The class's name.", short_name),
+        field("node_class.names", &S::names, Needs::reload, "", "The nodes that may join it, as a host list such as \"c[1-500]\"."),
+        field("node_class.accept", &S::node_class, &C::accept, Needs::reload, "", "Whether a node of any name may join it."),
+        field("node_class.features", &S::node_class, &C::features, Needs::reload, "", "As node.features.", feature_names),
+        field("node_class.vouch", &S::node_class, &C::vouch, Needs::reload, "", "As node.vouch."),
+        field("node_class.max_nodes", &S::node_class, &C::max_nodes, Needs::reload, "nodes", "How many nodes may join it; 0 is no limit."),
     };
     return fields;
 }
@@ -340,6 +378,19 @@ const Fields<PartitionSection>& partition_fields()
         field("partition.default_memory_per_cpu", &S::partition, &P::default_memory_per_cpu, Needs::reload, "",
               "The memory for each core of jobs that name none; empty for an equal share of the node's memory.",
               positive_memory),
+        field("partition.node_classes", &S::partition, &P::node_classes, Needs::reload, "",
+              "Classes whose nodes belong to it as well; with nodes = \"ALL\" all of them do.", not_empty_names),
+        field("partition.min_nodes", &S::partition, &P::min_nodes, Needs::reload, "nodes", "The fewest nodes of a job; 0 is no limit."),
+        field("partition.max_nodes", &S::partition, &P::max_nodes, Needs::reload, "nodes", "The most nodes of a job; 0 is no limit."),
+        field("partition.max_cores", &S::partition, &P::max_cores, Needs::reload, "cores",
+              "The most cores that a job may ask for; 0 is no limit."),
+        field("partition.allow_users", &S::partition, &P::allow_users, Needs::reload, "",
+              "Who may submit here, beside the members of allow_groups; both empty for everybody. Operators and root are no exception.",
+              not_empty_names),
+        field("partition.allow_groups", &S::partition, &P::allow_groups, Needs::reload, "", "Groups whose members may submit here.",
+              not_empty_names),
+        field("partition.deny_users", &S::partition, &P::deny_users, Needs::reload, "", "Who may not submit here, whatever else holds.",
+              not_empty_names),
     };
     return fields;
 }

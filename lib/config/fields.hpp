@@ -25,6 +25,10 @@ struct NodeSection {
     std::string names;
     Node node;
 };
+struct NodeClassSection {
+    std::string names;
+    NodeClass node_class;
+};
 struct PartitionSection {
     std::string nodes = "ALL";
     std::optional<bool> is_default;
@@ -33,6 +37,7 @@ struct PartitionSection {
 
 const Fields<Config>& config_fields(); // keys "controller.socket"
 const Fields<NodeSection>& node_fields(); // keys "node.cores"
+const Fields<NodeClassSection>& node_class_fields();
 const Fields<PartitionSection>& partition_fields();
 
 // The sections whose keys stand in config_fields().

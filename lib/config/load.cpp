@@ -156,6 +156,26 @@ class Loader {
         }
     }
 
+    void read_node_class(const RawTable& table, const Place& place)
+    {
+        NodeClassSection section;
+        std::string shown = "node_class." + text_of(table, "name");
+        read_table(table, node_class_fields(), "node_class", shown, section);
+        if (!config_.places.contains(shown + ".name"))
+            return problem(place, "node_class", "name is missing");
+        auto& node_class = section.node_class;
+        node_class.place = place;
+        if (!section.names.empty()) {
+            auto names = expand_hostlist(section.names);
+            if (!names)
+                return problem(config_.places.at(shown + ".names"), shown + ".names", "{}", escape_for_terminal(names.error().message));
+            node_class.names = std::move(*names);
+        }
+        if (std::ranges::find(config_.node_classes, node_class.name, &NodeClass::name) != config_.node_classes.end())
+            return problem(place, shown, "this class is declared twice");
+        config_.node_classes.push_back(std::move(node_class));
+    }
+
     void read_partition(const RawTable& table, const Place& place)
     {
         PartitionSection section;
@@ -215,8 +235,8 @@ class Loader {
 
     void read_section(const RawEntry& entry)
     {
-        static constexpr std::array<std::string_view, 11> sections{"cluster", "controller", "tls", "limits", "security", "log",
-                                                                   "plugins", "jnoded",     "plugin", "node",     "partition"};
+        static constexpr std::array<std::string_view, 12> sections{"cluster", "controller", "tls", "limits", "security", "log",
+                                                                   "plugins", "jnoded",     "plugin", "node",     "node_class", "partition"};
         auto is_section = std::ranges::find(sections, entry.key) != sections.end();
         if (!is_section && std::holds_alternative<RawTable>(entry.value.value))
             unknown(entry, "", "section", sections);
@@ -224,6 +244,8 @@ class Loader {
             problem(entry.key_place, entry.key, "unknown key; keys stand below a section such as [controller]");
         else if (entry.key == "node")
             read_list(entry, [&](const RawTable& table, const Place& place) { read_node(table, place); });
+        else if (entry.key == "node_class")
+            read_list(entry, [&](const RawTable& table, const Place& place) { read_node_class(table, place); });
         else if (entry.key == "partition")
             read_list(entry, [&](const RawTable& table, const Place& place) { read_partition(table, place); });
         else if (auto* table = table_of(entry, entry.key, fmt::format("[{}]", entry.key)); !table)
@@ -256,6 +278,10 @@ class Loader {
                 partition.nodes = declared;
             else
                 select_nodes(section, declared, declared_set, known);
+            for (const auto& name : partition.node_classes)
+                if (std::ranges::find(config_.node_classes, name, &NodeClass::name) == config_.node_classes.end())
+                    problem(partition.place, fmt::format("partition.{}.node_classes", partition.name), "no [[node_class]] is named {}",
+                            escape_for_terminal(name));
             config_.partitions.push_back(std::move(partition));
         }
     }

@@ -43,6 +43,8 @@ std::vector<Setting> all_settings()
     }
     for (const auto& field : node_fields())
         all.push_back(field.setting);
+    for (const auto& field : node_class_fields())
+        all.push_back(field.setting);
     for (const auto& field : partition_fields())
         all.push_back(field.setting);
     return all;
@@ -61,6 +63,8 @@ PartitionSection section_of(const Partition& partition)
 }
 
 NodeSection section_of(const Node& node) { return {node.name, node}; }
+
+NodeClassSection section_of(const NodeClass& node_class) { return {compress_hostlist(node_class.names), node_class}; }
 
 Needs plugin_needs(const std::string& kind)
 {
@@ -177,6 +181,17 @@ void add_node_changes(const Config& before, const Config& after, std::vector<Cha
     }
 }
 
+void add_node_class_changes(const Config& before, const Config& after, std::vector<Change>& changes)
+{
+    const auto old_ones = sections_by_name<NodeClassSection>(before.node_classes);
+    const auto new_ones = sections_by_name<NodeClassSection>(after.node_classes);
+    for (const auto& name : names_of_both(before.node_classes, after.node_classes))
+        for (auto& change : compare(find(old_ones, name), find(new_ones, name), node_class_fields())) {
+            change.key = "node_class." + name + change.key;
+            changes.push_back(std::move(change));
+        }
+}
+
 void add_partition_changes(const Config& before, const Config& after, std::vector<Change>& changes)
 {
     const auto old_ones = sections_by_name<PartitionSection>(before.partitions);
@@ -195,7 +210,7 @@ std::size_t run_length(const std::vector<Node>& nodes, std::size_t first)
 {
     std::size_t last = first + 1;
     while (last < nodes.size() && nodes[last].cores == nodes[first].cores && nodes[last].memory == nodes[first].memory &&
-           nodes[last].vouch == nodes[first].vouch)
+           nodes[last].vouch == nodes[first].vouch && nodes[last].features == nodes[first].features)
         ++last;
     return last - first;
 }
@@ -271,6 +286,7 @@ std::vector<Change> config_diff(const Config& old_config, const Config& new_conf
             changes.push_back(std::move(change));
     }
     add_node_changes(old_config, new_config, changes);
+    add_node_class_changes(old_config, new_config, changes);
     add_partition_changes(old_config, new_config, changes);
     return changes;
 }
@@ -296,6 +312,8 @@ std::string to_text(const Config& config)
             text += fmt::format("{} = {}\n", write(setting.name), raw_text(setting));
     }
     write_nodes(text, config.nodes);
+    for (const auto& node_class : config.node_classes)
+        write_section(text, "node_class", section_of(node_class), node_class_fields());
     for (const auto& partition : config.partitions)
         write_section(text, "partition", section_of(partition), partition_fields());
     return text;

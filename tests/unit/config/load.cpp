@@ -1,3 +1,4 @@
+#include "config/settings.hpp"
 #include "config/config.hpp"
 
 #include <cstdio>
@@ -301,6 +302,32 @@ BOOST_AUTO_TEST_CASE(keys_that_begin_with_what_no_key_has)
     for (const auto* text : {"[+cluster]\n", "[[+x]]\n", "[a.+]\n", "+x = 1\n", "a.+ = 1\n", "x = {+a = 1}\n", "[\n", "[[a]\n",
                              "x = \u025b\n", "x = 1\u3001\n", "\ufeff\ufeff"})
         BOOST_TEST(!parse_config(text, "t.toml").has_value(), text);
+}
+
+BOOST_AUTO_TEST_CASE(node_classes_features_and_limits_of_partitions)
+{
+    auto config = parse_config("[[node]]\nnames = \"n[1-2]\"\nfeatures = [\"ib\"]\n"
+                               "[[node_class]]\nname = \"cloud\"\nnames = \"c[1-3]\"\nmax_nodes = 2\nvouch = true\n"
+                               "[[partition]]\nname = \"batch\"\nnodes = \"n1\"\nnode_classes = [\"cloud\"]\nmax_nodes = 4\nallow_users = [\"alice\"]\n"
+                               "[controller]\ndown_after = \"10m\"\nrequeue_on_silence = true\n", "t.toml");
+    BOOST_REQUIRE_MESSAGE(config, (config ? "" : config.error().text()));
+    BOOST_TEST(config->nodes[1].features == std::vector<std::string>{"ib"}, boost::test_tools::per_element());
+    BOOST_REQUIRE(config->node_classes.size() == 1u);
+    BOOST_TEST(config->node_classes[0].names.size() == 3u);
+    BOOST_TEST(config->partitions[0].max_nodes == 4u);
+    BOOST_TEST((config->controller.down_after == std::chrono::minutes(10)));
+    auto again = parse_config(to_text(*config), "again.toml");
+    BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().text()));
+    BOOST_TEST(config_diff(*config, *again).empty());
+    for (const auto& [text, problem] : {std::pair("[[node]]\nnames = \"n1\"\nfeatures = [\"a b\"]\n", "is no feature"),
+                                        {"[[node_class]]\naccept = true\n", "name is missing"},
+                                        {"[[node_class]]\nname = \"a\"\n[[node_class]]\nname = \"a\"\n", "declared twice"},
+                                        {"[[partition]]\nname = \"p\"\nnode_classes = [\"x\"]\n", "no [[node_class]] is named x"},
+                                        {"[controller]\ndown_after = \"0\"\n", "at least 1s"}}) {
+        auto bad = parse_config(text, "t.toml");
+        BOOST_REQUIRE(!bad);
+        BOOST_TEST(has(bad.error().text(), problem), bad.error().text());
+    }
 }
 
 BOOST_AUTO_TEST_CASE(files)
