@@ -232,7 +232,7 @@ asio::awaitable<bool> NodeSession::list_nodes(const Placement& placement, wire::
     std::vector<std::string> names;
     for (const auto& part : placement.nodes)
         names.push_back((**known)[part.node.value].name);
-    order.set_node_list(compress_hostlist(names));
+    order.set_node_list(hostlist_in_order(names)); // the first of them runs the script, and tasks are counted in this order
     co_return true;
 }
 

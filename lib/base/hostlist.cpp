@@ -257,4 +257,11 @@ std::string compress_hostlist(std::span<const std::string> names)
     return text;
 }
 
+std::string hostlist_in_order(std::span<const std::string> names)
+{
+    auto compressed = compress_hostlist(names);
+    const auto expanded = expand_hostlist(compressed);
+    return expanded && std::ranges::equal(*expanded, names) ? compressed : fmt::format("{}", fmt::join(names, ","));
+}
+
 } // namespace jarvis

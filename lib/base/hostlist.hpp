@@ -24,5 +24,7 @@ Result<std::vector<std::string>> expand_hostlist(std::string_view text, std::siz
 // The shortest list that expands to these names: sorted (numbers by value), each once, ranges on the last number.
 // Names need not be valid host names; what cannot stand in a range stands alone.
 std::string compress_hostlist(std::span<const std::string> names);
+// The same where the order matters: a list that expands to these names in their order, short where they are sorted.
+std::string hostlist_in_order(std::span<const std::string> names);
 
 } // namespace jarvis

@@ -215,13 +215,6 @@ std::size_t run_length(const std::vector<Node>& nodes, std::size_t first)
     return last - first;
 }
 
-std::string host_list_in_order(const std::vector<std::string>& names)
-{
-    auto compressed = compress_hostlist(names);
-    auto expanded = expand_hostlist(compressed);
-    return expanded && *expanded == names ? compressed : fmt::format("{}", fmt::join(names, ","));
-}
-
 template <class Section>
 void write_section(std::string& text, std::string_view header, const Section& section, const Fields<Section>& fields)
 {
@@ -237,7 +230,7 @@ void write_nodes(std::string& text, const std::vector<Node>& nodes)
         std::vector<std::string> names;
         for (std::size_t end = i + run_length(nodes, i); i < end; ++i)
             names.push_back(nodes[i].name);
-        section.names = host_list_in_order(names);
+        section.names = hostlist_in_order(names);
         write_section(text, "node", section, node_fields());
     }
 }

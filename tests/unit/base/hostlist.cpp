@@ -113,4 +113,13 @@ BOOST_AUTO_TEST_CASE(any_set_of_names_survives_the_round_trip)
     }
 }
 
+BOOST_AUTO_TEST_CASE(order_is_kept_where_it_matters)
+{
+    using Names = std::vector<std::string>;
+    BOOST_TEST(hostlist_in_order(Names{"n1", "n2", "n3"}) == "n[1-3]");
+    BOOST_TEST(hostlist_in_order(Names{"n3", "n1", "n2"}) == "n3,n1,n2");
+    BOOST_TEST(hostlist_in_order(Names{"b1", "a1"}) == "b1,a1");
+    BOOST_TEST(hostlist_in_order(Names{}) == "");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
