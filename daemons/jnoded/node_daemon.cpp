@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include <sys/stat.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace jarvis::noded {
@@ -296,6 +297,7 @@ void NodeDaemon::serve_users()
     const auto path = config::user_socket(setup_.config);
     if (path.empty())
         return;
+    (void)::mkdir(path.substr(0, path.rfind('/')).c_str(), 0755); // without a controller nobody else makes /run/jarvis
     if (auto listening = users_.listen(path); !listening) {
         log().warn("users of this node are not served: {}", listening.error().message);
         registration_.notes.push_back(fmt::format("users are not served here: {}", listening.error().message));
