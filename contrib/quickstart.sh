@@ -568,6 +568,22 @@ cat "$output"
 state=$(job_state)
 [[ $state == COMPLETED ]] || { "$software/bin/jacct" -j "$job" || true; die "the job ended as $state"; }
 
+# --- a job on several nodes -----------------------------------------------------------------------------------------
+
+if [[ $nodes -gt 1 ]]; then
+    step "a job on two nodes"
+    say "\$ jsub -N 2 -n 2 --ntasks-per-node 1 --wrap '...'"
+    # shellcheck disable=SC2016   # the job's shell expands it
+    job=$(cd "$demo" && "$software/bin/jsub" -N 2 -n 2 --ntasks-per-node 1 --time 5m -o two-nodes.out \
+        --wrap 'echo "Job $JARVIS_JOB_ID has the nodes $JARVIS_NODELIST, with $JARVIS_TASKS_PER_NODE tasks; I run on $JARVIS_NODENAME."')
+    wait_until "$job_seconds" "waiting for job $job" job_ended ||
+        die "job $job has not ended in $job_seconds s: $(job_state); see 'jq -j $job' and $demo/log"
+    say "\$ cat two-nodes.out"
+    cat "$demo/two-nodes.out"
+    state=$(job_state)
+    [[ $state == COMPLETED ]] || { "$software/bin/jacct" -j "$job" || true; die "the job ended as $state"; }
+fi
+
 # --- where to go from here ----------------------------------------------------------------------------------------
 
 # The first folder on the way that others may not pass, if there is one.

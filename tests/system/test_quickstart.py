@@ -164,6 +164,7 @@ class Quickstart(TestCase):
         said = self.quickstart(*start, count, cwd=parent)
         self.assertIn("Hello from job 1 ", said)
         self.assertIn(f"{count} nodes share", said)
+        self.assertRegex(said, r"Job 2 has the nodes n\[1-2\], with 1\(x2\) tasks; I run on n1\.")
         words = self.node_names_of_jobs(demo, parent, count)
         self.assertEqual(sorted(w[0] for w in words), [f"n{i + 1}" for i in range(count)])
         code, out = self.shell(f". {demo}/env.sh && jnodes -l")
@@ -199,7 +200,7 @@ class Quickstart(TestCase):
         said = self.quickstart("--build-dir", BUILD, "--dir", demo, "--nodes=2", cwd=parent)
         self.assertIn("Hello from job 2 ", said)
         said = self.quickstart("--build-dir", BUILD, "--dir", demo, cwd=parent)
-        self.assertIn("Hello from job 3 ", said)
+        self.assertIn("Hello from job 4 ", said)       # 3 had two nodes
         self.quickstart("--stop", "--dir", demo, cwd=parent)
         self.assertEqual(processes_of(str(demo)), {})
 
