@@ -76,7 +76,8 @@ class Books:
         return pid, start_time(pid)
 
     def node_of(self, job):
-        name = self.c.job(job)["nodes"]
+        """The node that its script runs on."""
+        name = self.c.history(job)["placement"][0]["node"]
         return next(node for node in self.c.nodes if node.node == name)
 
     def check(self):

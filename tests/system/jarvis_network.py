@@ -9,15 +9,18 @@
 Each node is a jnoded with a name, folders and boot id of its own. With namespaces it also has a host name and a network
 of its own: a veth into a bridge, to which the controller's namespace is connected alike, in a namespace that has nothing
 else in it. It then has a certificate of its own, too, and dials the controller over TLS, odd nodes by IPv4 first and even
-ones by IPv6; without namespaces it uses the controller's UNIX socket. Nothing of the machine's own network is touched, and networks of several tests do not meet. The commands run
-outside of all of them and reach the controller by its UNIX socket, as users on its machine do.
+ones by IPv6; without namespaces it uses the controller's UNIX socket. Nothing of the machine's own network is touched, and
+networks of several tests do not meet. The commands run outside of all of them and reach the controller by its UNIX socket, as
+users on its machine do.
 """
+import contextlib
 import ctypes
 import functools
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import unittest
 
@@ -177,11 +180,11 @@ class Node(Host):
 class Network(Cluster):
     """Settings as for Cluster; those of [jnoded] are for each node. features: what nodes have, by number: {1: ["gpu"]}."""
 
-    def __init__(self, nodes=8, namespaces=False, features=None, vouch=False, **more):
+    def __init__(self, nodes=8, namespaces=False, features=None, **more):
         if namespaces and why_no_namespaces():
             raise unittest.SkipTest(why_no_namespaces())
         self.count, self.namespaces, self.boots = nodes, namespaces, 0
-        self.features, self.vouch = features or {}, vouch
+        self.features = features or {}
         super().__init__(**more)
 
     def make_folders(self):
@@ -215,6 +218,21 @@ class Network(Cluster):
             self.end_everything()
             raise jarvis_cluster.Failure(f"{error.cmd}: {error.stderr}") from None
 
+    def kill_processes_of(self, node):
+        """What a machine that loses its power ends: the launcher and all processes of jobs there."""
+        def left():
+            return jarvis_cluster.processes_of(str(node.folder))
+        for _ in range(3):
+            for pid in left():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        jarvis_cluster.wait_for(lambda: not left(), lambda: f"processes of {node.node} to be gone: {left()}")
+        for tree in self.cgroups():
+            if tree.name.endswith(f"_{node.node}"):
+                jarvis_cluster.remove_cgroup_tree(tree)
+        for folder in node.tmp_dir.iterdir():
+            shutil.rmtree(folder)
+
     def job_folders(self):
         return [node.run_dir for node in self.nodes], [node.tmp_dir for node in self.nodes]
 
@@ -222,7 +240,7 @@ class Network(Cluster):
         text = f'[[node]]\nnames = "{self.node}n[{numbers}]"\ncores = {self.node_cores}\n'
         if features:
             text += "features = [" + ", ".join(f'"{feature}"' for feature in features) + "]\n"
-        return text + ("vouch = true\n" if self.vouch else "") + f"{self.node_settings}\n\n"
+        return f"{text}{self.node_settings}\n\n"
 
     def all_declared(self):
         if not self.features:
