@@ -33,6 +33,8 @@ struct Sample {
             job->ended = cluster::Ended{};
             job->ended->end.state = JobState::completed;
         }
+        if (job->is_array())
+            state.arrays[id.value].waiting = job->request->array.tasks;
         state.jobs[id] = std::move(job);
         return *this;
     }
