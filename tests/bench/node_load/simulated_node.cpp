@@ -98,6 +98,10 @@ void SimulatedNode::arm_wake()
 void SimulatedNode::execute(node::Launch& launch)
 {
     const auto key = launch.order.key;
+    if (launch.order.role == node::Role::member) { // it has no process: it is ready at once
+        asio::post(io_, [this, key] { feed(node::MemberPrepared{key}); });
+        return;
+    }
     counts_.add(counts_.launched);
     if (!launched_.insert(key).second)
         counts_.add(counts_.launched_twice);
@@ -118,6 +122,11 @@ void SimulatedNode::execute(node::SignalJob& signal)
         if (processes_.contains(key)) // and was not over meanwhile
             end_process(key, number);
     });
+}
+
+void SimulatedNode::execute(node::FinishMember& finish)
+{
+    asio::post(io_, [this, key = finish.key] { feed(node::JobEnded{key, {}}); });
 }
 
 void SimulatedNode::end_process(const node::JobKey& key, std::int32_t wait_status)

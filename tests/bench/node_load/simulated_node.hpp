@@ -70,6 +70,7 @@ class SimulatedNode {
     void execute(node::Launch& launch);
     void execute(node::RecordStop&) {}
     void execute(node::SignalJob& signal);
+    void execute(node::FinishMember& finish);
     void execute(node::RemoveRecord& record);
     void execute(node::Send& send);
     void execute(node::CloseConnection& close);
