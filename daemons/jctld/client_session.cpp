@@ -9,6 +9,7 @@
 #include "history_query.hpp"
 #include "submit_path.hpp"
 #include "wire/convert.hpp"
+#include "wire/limits.hpp"
 
 namespace jarvis::jctld {
 
@@ -254,6 +255,10 @@ private:
         const bool resume = change.action() == wire::ChangeNodes::RESUME;
         if (names.empty() || (!resume && change.reason().empty())) {
             reply_error(request.tag(), {Errc::invalid, names.empty() ? "no nodes were named" : "this needs a reason (--reason)"});
+            co_return;
+        }
+        if (auto sound = wire::check_text(change.reason(), wire::limits::comment, "--reason"); !sound) {
+            reply_error(request.tag(), sound.error());
             co_return;
         }
         auto command = node_command(caller, change, std::move(names));

@@ -118,6 +118,8 @@ EndedIds Replica::take_events(const cluster::EventGroup& group)
     counter_.after_group(state_, group);
     briefs_stale_ |= nodes_changed;
     auto ended = collector.take_ids();
+    if (briefs_->size() < state_.nodes.size())
+        refresh_briefs(); // what ended may have run on the new ones
     listeners_.history({group.sequence, collector.take(), briefs_});
     (void)snapshot_if_due(group.events.size());
     return ended;

@@ -21,6 +21,17 @@ JobRef start_of(const State& state, const Job& job, Outcome& outcome)
     return {id, Incarnation{1}};
 }
 
+// What is held when it cannot run: of an array the task whose turn it is, if that is a job of its own, since a hold on the
+// array keeps only those back that are not.
+JobId in_turn(const State& state, const Job& job)
+{
+    if (!job.is_array())
+        return job.id;
+    const auto& progress = state.arrays.at(job.id.value);
+    const JobId task{job.id.value, *next_task(job, progress)};
+    return progress.ready.contains(task.task) ? task : job.id;
+}
+
 } // namespace
 
 Outcome decide(const State& state, const ContinuePass& command, Instant)
@@ -40,7 +51,7 @@ Outcome decide(const State& state, const ContinuePass& command, Instant)
     if (!placement) {
         // Taken while the nodes were not yet known, or they have shrunk since: it must not keep others from starting.
         if (auto never = never_runs(state, partition, *job->request, "it"); !never.empty()) {
-            outcome.events.push_back(JobHeld{job->id, {"the scheduler: " + never, false}});
+            outcome.events.push_back(JobHeld{in_turn(state, *job), {"the scheduler: " + never, false}});
             return outcome;
         }
         outcome.advice = why_not(state, command.partition, *job);

@@ -138,8 +138,8 @@ void take_dependents(const State& state, const Indexes::Dependents& dependents, 
 void take_corr(const State& state, JobId of, std::set<JobId>& touched, Outcome& outcome)
 {
     const auto found = state.index.corr.find(of.array());
-    if (found == state.index.corr.end())
-        return;
+    if (found == state.index.corr.end() || !state.arrays.contains(of.value))
+        return; // nobody waits; or it is forgotten, and an array that had waited for it was opened again
     for (const auto& [id, i] : found->second) {
         if (touched.size() >= dependents_per_step)
             return;
@@ -211,10 +211,14 @@ void resolve_at_submit(const State& state, JobId id, const JobRequest& request, 
 {
     const auto& [any, list] = request.dependencies;
     std::size_t never = 0;
+    std::vector<std::pair<std::uint32_t, IndexSet>> dead; // tasks that can never start, by dependency
     for (std::uint32_t i = 0; i < list.size(); ++i) {
         if (list[i].kind == DependencyKind::aftercorr) {
-            if (auto event = released(state, id, i, request.array.tasks, list[i].job, nullptr))
+            if (auto event = released(state, id, i, request.array.tasks, list[i].job, nullptr)) {
+                if (!any && request.kill_on_invalid_dependency)
+                    dead.emplace_back(i, event->never);
                 outcome.events.push_back(std::move(*event));
+            }
             continue;
         }
         const auto event = resolve(state, id, request, i, now);
@@ -229,6 +233,14 @@ void resolve_at_submit(const State& state, JobId id, const JobRequest& request, 
                 end_job(state, id, request, never_text(state, list[i]), outcome);
             return;
         }
+    }
+    IndexSet over;
+    for (auto& [i, tasks] : dead) {
+        tasks -= over;
+        if (tasks.empty())
+            continue;
+        over |= tasks;
+        outcome.events.push_back(TasksEnded{id, tasks, cancelled(never_text(state, list[i]))});
     }
 }
 

@@ -82,8 +82,11 @@ private:
                 take_unknown(ref);
             return;
         }
-        if (ends_.over(*job, node_.id))
-            return; // by this very report
+        if (ends_.over(*job, node_.id)) {
+            if (!has_ended(ref)) // else it is over by this very report; what was lost earlier must not run
+                take_unknown(ref);
+            return;
+        }
         const auto& run = ends_.run(*job);
         const auto member = *member_of(run, node_.id);
         if (run.ending)

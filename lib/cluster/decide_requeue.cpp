@@ -59,6 +59,9 @@ Outcome decide(const State& state, const RequeueJobs& command, Instant)
 {
     std::set<JobId> reopened;
     return for_each_selection(state, command, [&](const Selected& selected, Outcome& outcome) {
+        if (selected.jobs.size() > max_split)
+            return Result<void>(fail(Errc::invalid, "{} tasks of array {} are too many to requeue at once; the limit is {}. Name fewer",
+                                     selected.jobs.size(), selected.named->id, max_split));
         Tally tally;
         if (!selected.waiting.empty())
             tally.add({});

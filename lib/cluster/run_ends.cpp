@@ -17,12 +17,15 @@ bool script_may_run(const Run& run)
            std::all_of(run.members.begin() + 1, run.members.end(), [](MemberState state) { return state == MemberState::prepared; });
 }
 
+// What the journal and the wire take of one duration, 285 years: thousands of cores come near it.
+constexpr Duration most_time{std::int64_t{1} << 53};
+
 void add_usage(Usage& sum, const Usage& part, bool first_node)
 {
     if (first_node)
         sum.elapsed = part.elapsed;
-    sum.cpu_user += part.cpu_user;
-    sum.cpu_system += part.cpu_system;
+    sum.cpu_user = std::min(sum.cpu_user + part.cpu_user, most_time);
+    sum.cpu_system = std::min(sum.cpu_system + part.cpu_system, most_time);
     if (part.memory_peak && (!sum.memory_peak || *sum.memory_peak < *part.memory_peak))
         sum.memory_peak = part.memory_peak;
 }
@@ -58,10 +61,15 @@ Run* RunEnds::run_of(const Job& job)
 
 bool RunEnds::over(const Job& job, NodeId node)
 {
-    // Most jobs have one node, and their run is not copied for a look at it.
-    if (!touched_.contains(job.id) && job.run && job.run->members.empty())
+    const auto found = touched_.find(job.id);
+    // Most jobs have one node.
+    if (found == touched_.end() && job.run && job.run->members.empty())
         return false;
-    const auto* run = run_of(job);
+    const Run* run = nullptr; // not copied for a look at it
+    if (found != touched_.end())
+        run = found->second ? &*found->second : nullptr;
+    else if (job.run && holds_resources(job.state))
+        run = &*job.run;
     const auto member = run ? member_of(*run, node) : std::nullopt;
     return !member || (!run->members.empty() && run->members[*member] == MemberState::finished);
 }
@@ -87,9 +95,15 @@ void RunEnds::part_over(const Job& job, NodeId node, JobEnd end, const Usage& us
     auto& run = *run_of(job);
     const auto member = *member_of(run, node);
     if (run.ending) {
+        const bool doubt = run.ending->may_requeue && !may_requeue;
+        run.ending->may_requeue = run.ending->may_requeue && may_requeue;
         add_usage(run.ending->usage, usage, member == 0);
         through(job, run, member);
-        if (touched_[job.id])
+        if (!touched_[job.id])
+            return;
+        if (doubt) // a part may still run: the whole ending is said anew
+            outcome_.events.push_back(RunEnding{job.id, job.incarnation, node, *run.ending});
+        else
             outcome_.events.push_back(NodeFinished{job.id, job.incarnation, node, usage});
         return;
     }

@@ -46,7 +46,7 @@ public:
     // The job has ended or was requeued, or this node is through with it.
     bool over(const Job& job, NodeId node);
     // As it is by now. Not of one that is over.
-    const Run& run(const Job& job) { return job.run->members.empty() ? *job.run : *run_of(job); }
+    const Run& run(const Job& job) { return touched_.contains(job.id) && !job.run->members.empty() ? *run_of(job) : *job.run; }
 
     // A node says how its part ended.
     void part_ended(const Job& job, NodeId node, const JobEnd& end, const Usage& usage);
