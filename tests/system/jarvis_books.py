@@ -15,10 +15,11 @@ from jarvis_cluster import start_time, wait_for
 
 # Appends a line, lives for a moment, says something, exits with a code that tells it from its neighbours.
 SCRIPT = """#!/bin/sh
-echo "$JARVIS_JOB_ID $JARVIS_RESTART_COUNT" >> "ran-$1"
-echo "$$" > "pid-$1"
+tag=$1${JARVIS_ARRAY_TASK_ID:+-$JARVIS_ARRAY_TASK_ID}
+echo "$JARVIS_JOB_ID $JARVIS_RESTART_COUNT" >> "ran-$tag"
+echo "$$" > "pid-$tag"
 sleep "$2"
-echo "output of $1"
+echo "output of $tag"
 exit "$3"
 """
 HOLDS = """#!/bin/sh
@@ -58,6 +59,14 @@ class Books:
 
     def timed(self, seconds, *options, code=0):
         return self.enter(SCRIPT, f"{seconds:.1f}", *options, code=code)
+
+    def array(self, count, *options):
+        """An array of so many tasks; each of them is in the books."""
+        job = self.enter(SCRIPT, "0.2", "-a", f"0-{count - 1}", "-o", f"out-{self.number}-%a", *options)
+        if job:
+            tag, code = self.entries.pop(job)
+            self.entries |= {f"{job}_{task}": (f"{tag}-{task}", code) for task in range(count)}
+        return job
 
     def long(self, *options, gate="go", code=9):
         """A job that runs until open() and is seen to run."""

@@ -6,7 +6,7 @@ See jarvis_books.py; the end of a Network complains about processes, cgroups, fo
 import signal
 import time
 
-from jarvis_books import Books
+from jarvis_books import SCRIPT, Books
 from jarvis_cluster import TestCase, seed_of_run, start_time, wait_for
 from jarvis_network import Network, main, needs_namespaces
 
@@ -124,6 +124,30 @@ class Faults(TestCase):
                 c.wait_node()
             self.assertEqual(books.pid(job), process)
             books.open()
+            books.check()
+
+    def test_work_of_all_kinds_under_faults_of_all_kinds(self):
+        with self.network() as c:
+            books = Books(self, c, SEED)
+            for _ in range(5):
+                books.short(3, "-c", "1")
+                books.array(6, "-c", "1")
+                for nodes in ("2", "3-4"):
+                    books.enter(SCRIPT, "0.5", "-N", nodes, "-c", "1", code=books.chance.choice((0, 7)))
+                last = books.short(1, "-N", "2")[0]
+                if last:
+                    books.short(2, "-c", "1", "-d", f"afterany:{last}")
+                victims = books.chance.sample(c.nodes, books.chance.randint(1, 3))
+                fault = books.chance.choice(("link", "cut", "node", "controller"))
+                print(f"{fault}: {[node.host for node in victims]}", flush=True)
+                if fault == "controller":
+                    c.restart_controller(signal.SIGKILL)
+                for node in victims:
+                    {"link": node.link_down, "cut": lambda n=node: n.cut("input", "output"), "node": node.kill}.get(fault, lambda: None)()
+                time.sleep(books.chance.choice((0.2, 1, 8)))
+                for node in victims:
+                    {"link": node.link_up, "cut": node.heal, "node": node.start}.get(fault, lambda: None)()
+            c.wait_node()
             books.check()
 
     def test_certificates_end_in_mid_run(self):
