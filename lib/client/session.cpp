@@ -10,11 +10,18 @@ namespace {
 
 constexpr std::chrono::seconds connect_limit{10};
 
-// The controller repeats in its messages what it was asked for.
-Error told(const wire::Error& message)
+// The controller repeats in its messages what it was asked for. What it tells administrators may have several lines, each
+// of them to be made safe on its own.
+Error told(const wire::Error& message, bool lines)
 {
     auto error = wire::from_message(message);
-    error.message = escape_for_terminal(error.message);
+    std::string_view rest = error.message;
+    std::string safe;
+    for (auto end = rest.find('\n'); lines && end != std::string_view::npos; end = rest.find('\n')) {
+        safe += escape_for_terminal(rest.substr(0, end)) + '\n';
+        rest.remove_prefix(end + 1);
+    }
+    error.message = safe + escape_for_terminal(rest);
     return error;
 }
 
@@ -54,7 +61,7 @@ Result<wire::Reply> Session::ask(wire::Request request, std::chrono::millisecond
         if (reply->tag() != request.tag() && reply->tag() != 0)
             continue; // of a request that nobody waits for any more
         if (reply->has_error())
-            return std::unexpected(told(reply->error()));
+            return std::unexpected(told(reply->error(), request.has_admin()));
         return reply;
     }
 }
@@ -66,7 +73,7 @@ Result<void> Session::ask(wire::Request request, const std::function<void(wire::
         if (!reply)
             return std::unexpected(reply.error());
         if (reply->has_error())
-            return std::unexpected(told(reply->error()));
+            return std::unexpected(told(reply->error(), request.has_admin()));
         const bool more = reply->more();
         take(std::move(*reply));
         if (!more)

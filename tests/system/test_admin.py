@@ -51,6 +51,13 @@ class Admin(SharedCluster):
         done = self.c.run("jadmin", "snapshot", "--for", "0.1")
         self.assertSays(done, 0, "snapshot", "0.1 can go on", "shutdown")
         self.assertSays(self.c.run("jadmin", "snapshot", "--for", "7.5"), 3, "7.5", "0.1")
+        array = self.c.submit("-H", "-a", "0-9", wrap="true")
+        retry = self.c.submit("-H", "--retry", "3", wrap="true")
+        refused = self.c.run("jadmin", "snapshot", "--for", "0.1")
+        self.assertEqual(refused.code, 1, refused)
+        self.assertIn(f"\njob {array}: an array\njob {retry}: a retry rule\n", refused.err)
+        self.c.run("jcancel", array, retry, check=0)
+        self.assertSays(self.c.run("jadmin", "snapshot", "--for", "0.1"), 0, "without", "a retry rule")
         self.assertSays(self.c.run("jadmin", "ping", "--for", "0.1"), 2, "--for")
         if IS_ROOT:
             self.assertSays(self.c.run("jadmin", "snapshot", "--for", "0.1", user=USER), 1, "admin")
