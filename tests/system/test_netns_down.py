@@ -92,6 +92,24 @@ class Down(TestCase):
             member.wait_state("idle")
             books.check()
 
+    def test_a_machine_that_reboots_gives_back_a_job_over_several_nodes(self):
+        for which in ("first", "member"):
+            with self.subTest(which), self.network() as c:
+                books, job, node, (pid, started) = self.start(c, "-N", "3", "--requeue")
+                tag, _ = books.entries.pop(job)
+                lost = node if which == "first" else next(n for n in c.nodes if n.node in str(c.history(job)["placement"]) and n is not node)
+                lost.kill()
+                c.kill_processes_of(lost)
+                lost.reboot()
+                lost.start()
+                wait_for(lambda: (c.work() / f"ran-{tag}").read_text().count("\n") == 2, lambda: f"the next incarnation\n{c.jctld.tail()}")
+                self.assertNotEqual(start_time(pid), started, "two incarnations run at once")
+                books.open()
+                record = c.wait_job(job)
+                self.assertEqual((record["exit_code"], record["restarts"]), (9, 1))
+                self.assertEqual((c.work() / f"ran-{tag}").read_text(), f"{job} 0\n{job} 1\n")
+                books.check()
+
 
 if __name__ == "__main__":
     main()
