@@ -113,6 +113,11 @@ def sweep(base):
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def below(folder, pattern):
+    """Like Path.rglob(pattern), and fine with folders that others remove meanwhile."""
+    return [pathlib.Path(found) for found in glob.glob(f"{glob.escape(str(folder))}/**/{pattern}", recursive=True)]
+
+
 def start_time(pid):
     """What tells two processes with one number apart; None when there is none."""
     try:
@@ -485,10 +490,10 @@ class Cluster:
     def leftovers(self):
         """What an idle cluster must not have: processes, cgroups, folders of jobs."""
         found = [f"process {pid}: {command}" for pid, command in self.job_processes().items()]
-        found += [f"cgroup {path}" for tree in self.cgroups() for path in tree.rglob("job_*")]
+        found += [f"cgroup {path}" for tree in self.cgroups() for path in below(tree, "job_*")]
         run_folders, temporary = self.job_folders()
         found += [f"temporary folder {path}" for folder in temporary for path in folder.iterdir()]
-        found += [f"run-time folder {path}" for folder in run_folders for path in folder.rglob("*")
+        found += [f"run-time folder {path}" for folder in run_folders for path in below(folder, "*")
                   if path.name in ("order", "exit", "exit.tmp")]
         return found
 

@@ -25,7 +25,7 @@ import subprocess
 import unittest
 
 import jarvis_cluster
-from jarvis_cluster import IS_ROOT, Cluster, Daemon, main  # noqa: F401    # main: for those who import it from here
+from jarvis_cluster import IS_ROOT, Cluster, Daemon, below, main  # noqa: F401    # main: for those who import it from here
 
 CLONE_NEWUTS, CLONE_NEWNET = 0x04000000, 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -264,7 +264,7 @@ class Network(Cluster):
 
     def cgroups(self):
         mount = self.cgroup_mount()
-        found = pathlib.Path(mount).glob(f"**/jarvis_*_{self.node}n*") if mount else []
+        found = below(mount, f"jarvis_*_{self.node}n*") if mount else []
         return [path for path in found if re.fullmatch(r"jarvis_\w+_t\d+x\d+n\d+", path.name)]
 
     def end_everything(self):

@@ -4,7 +4,7 @@ import os
 import pathlib
 import signal
 
-from jarvis_cluster import SharedCluster, main, wait_for
+from jarvis_cluster import SharedCluster, below, main, wait_for
 from jarvis_network import Network
 
 
@@ -19,7 +19,7 @@ class Members(SharedCluster):
         for node in self.c.nodes:
             here = {"record" for path in (node.run_dir / "jobs").glob(f"{job}.*")}
             here |= {"folder" for path in node.tmp_dir.glob(f"*_{job}.*")}
-            here |= {"cgroup" for tree in self.c.cgroups() if tree.name.endswith(f"_{node.node}") for path in tree.rglob(f"job_{job}")}
+            here |= {"cgroup" for tree in self.c.cgroups() if tree.name.endswith(f"_{node.node}") for path in below(tree, f"job_{job}")}
             if here:
                 found[node.number] = here
         return found

@@ -2,7 +2,7 @@
 """Jobs over several of 8 nodes, each in a network namespace of its own: -N, -w, -x, -C, --exclusive, --contiguous, partitions."""
 import re
 
-from jarvis_cluster import FINAL, OTHER_USER, USER, SharedCluster, wait_for
+from jarvis_cluster import FINAL, OTHER_USER, USER, SharedCluster, below, wait_for
 from jarvis_network import Network, main, needs_namespaces
 
 PARTITIONS = """
@@ -89,7 +89,7 @@ class Nodes(Several):
             self.assertEqual(said[0].split()[1:], ["3", "3"])
             self.assertEqual(said[1], f"host {members[0].host}")
             self.assertEqual(said[2:], [f"folder {node.host}" for node in members])
-            groups = [path for tree in self.c.cgroups() for path in tree.rglob(f"job_{job}")]
+            groups = [path for tree in self.c.cgroups() for path in below(tree, f"job_{job}")]
             if self.c.cgroups():
                 self.assertEqual(len(groups), 3)
         finally:

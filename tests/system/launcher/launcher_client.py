@@ -92,6 +92,9 @@ def alive(pid):
         return False
 
 
+PF_FORKNOEXEC = 0x40     # in the flags of proc(5), "stat": forked, and has executed nothing since
+
+
 class ExitRecord:
     def __init__(self, data):
         fields = decode(data)
@@ -171,9 +174,11 @@ class Launcher:
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as children:
             for pid in map(int, children.read().split()):
                 try:
-                    with open(f"/proc/{pid}/comm", encoding="ascii") as name:  # shepherds are called job_<id>
-                        if name.read() == "jshepherd\n":
-                            return pid
+                    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+                        name, _, fields = stat.read().rpartition(") ")
+                    # Shepherds are called job_<id> soon after they were forked, and a template was executed.
+                    if name.endswith("(jshepherd") and not int(fields.split()[6]) & PF_FORKNOEXEC:
+                        return pid
                 except (FileNotFoundError, ProcessLookupError):  # it went meanwhile
                     continue
         return None
