@@ -119,9 +119,10 @@ def below(folder, pattern):
 
 
 def start_time(pid):
-    """What tells two processes with one number apart; None when there is none."""
+    """What tells two processes with one number apart; None when there is none, or one that has ended and waits for its parent."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        words = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if words[0] in "ZX" else words[19]
     except OSError:
         return None
 
