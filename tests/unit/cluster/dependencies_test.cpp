@@ -171,6 +171,18 @@ BOOST_AUTO_TEST_CASE(aftercorr_can_cancel_what_never_starts)
     BOOST_TEST((c.at(2).state == JobState::cancelled));
 }
 
+BOOST_AUTO_TEST_CASE(aftercorr_cancels_at_the_submit_what_has_failed_already)
+{
+    Cluster c(nodes(1), cores(8));
+    c.submit(job().array("0-1"));
+    end_badly(c, ref("1_1"));
+    c.submit(job().array("0-1").after("aftercorr:1").kill_on_invalid());
+    end_well(c, ref("1_0"));
+    BOOST_TEST(c.running() == "2_0");
+    end_well(c, ref("2_0"));
+    BOOST_TEST((c.at(2).state == JobState::cancelled));
+}
+
 BOOST_AUTO_TEST_CASE(a_singleton_waits_for_all_of_its_name)
 {
     Cluster c(nodes(1), cores(8));

@@ -203,6 +203,28 @@ BOOST_AUTO_TEST_CASE(several_of_its_nodes_can_go_at_once)
                              "finished 1.1 on n2; down n3: silent for 5m; ended 1.1 NODE_FAIL node: node n1 is down: silent for 5m");
 }
 
+BOOST_AUTO_TEST_CASE(a_lost_part_that_still_runs_is_killed_when_its_node_returns)
+{
+    Three c;
+    c.prepare();
+    c.lose("n1");
+    c.pass(5min); // the others have been told, and have not answered yet
+    c.join("n1", {.running = {ref(1)}, .ended = {}});
+    BOOST_TEST(c.events() == "registered n1; violation on n1: job 1 (incarnation 1) still ran when the node was heard of again; it was over, and is killed");
+    BOOST_TEST(state_name(c.node("n1")) == "down");
+}
+
+BOOST_AUTO_TEST_CASE(it_is_requeued_only_where_no_part_can_run_any_more)
+{
+    Three c;
+    c.prepare();
+    c.down(otto, {"n3"}, "fire", true); // known to be gone
+    c.lose("n2");
+    c.pass(5min); // not known to be
+    c.report_end("n1", ended(ref(1), JobState::cancelled, EndClass::user));
+    BOOST_TEST(c.events() == "ended 1.1 NODE_FAIL node: node n3 was set down by otto: fire");
+}
+
 BOOST_AUTO_TEST_CASE(a_prepared_member_that_is_gone_is_a_violation)
 {
     Three c;
