@@ -52,7 +52,7 @@ build_packages() {
         protobuf-compiler libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev libssl-dev
     boost_packages
 }
-test_packages() { printf '%s\n' python3 mandoc shellcheck git procps util-linux iproute2 nftables; }
+test_packages() { printf '%s\n' python3 mandoc shellcheck git procps util-linux iproute2 nftables openssl; }
 fuzz_packages() { printf '%s\n' clang-19; }
 
 list() {
