@@ -19,13 +19,11 @@ Result<ChannelPtr> make_unix_channel(asio::any_io_executor executor, Fd socket, 
 asio::awaitable<Result<ChannelPtr>> connect_unix(std::string path, std::chrono::milliseconds limit,
                                                  ChannelOptions options = {});
 
-// Listens on a path, and removes it when it goes (if it is still the same socket).
+// Listens on a path. The path stays when it goes: it tells users that a daemon belongs here, which is away for a moment.
 class UnixListener {
     asio::local::stream_protocol::acceptor acceptor_;
     asio::steady_timer pause_;
     std::string path_;
-    dev_t device_ = 0;
-    ino_t inode_ = 0;
 
     UnixListener(asio::any_io_executor executor, std::string path);
 
@@ -42,7 +40,7 @@ public:
     asio::awaitable<Result<Fd>> accept_socket(asio::any_io_executor executor);
     const std::string& path() const { return path_; }
     bool is_open() const { return acceptor_.is_open(); }
-    // Stops accepting and removes the path.
+    // Stops accepting.
     void close();
 };
 

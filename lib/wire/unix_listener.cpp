@@ -3,9 +3,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 namespace jarvis::wire {
 
 namespace {
@@ -39,11 +36,6 @@ Result<std::unique_ptr<UnixListener>> UnixListener::open(asio::any_io_executor e
     if (error)
         return fail(Errc::unavailable, "cannot listen on {}: {}", options.path, error.message());
     socket->release(); // it is the acceptor's now
-    struct stat info {};
-    if (::stat(options.path.c_str(), &info) == 0) {
-        listener->device_ = info.st_dev;
-        listener->inode_ = info.st_ino;
-    }
     return listener;
 }
 
@@ -75,9 +67,6 @@ void UnixListener::close()
     boost::system::error_code ignored; // whether or not the kernel liked it, it is closed
     acceptor_.close(ignored);
     pause_.cancel();
-    struct stat info {};
-    if (inode_ != 0 && ::lstat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_)
-        ::unlink(path_.c_str());
 }
 
 UnixListener::~UnixListener() { close(); }

@@ -46,8 +46,8 @@ Result<Fd> lock_folder(const std::string& folder)
     return fd;
 }
 
-// Removes a socket that nobody answers on; a socket that is in use, or something else, is a failure.
-Result<void> remove_stale(const std::string& path, const UnixAddress& address)
+// Fails unless the path is free, or holds a socket that nobody answers on.
+Result<void> check_free(const std::string& path, const UnixAddress& address)
 {
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0) {
@@ -66,9 +66,14 @@ Result<void> remove_stale(const std::string& path, const UnixAddress& address)
         return fail(Errc::invalid, "cannot listen on {}: another process answers there already", path);
     if (errno != ECONNREFUSED)
         return std::unexpected(system_error(errno, fmt::format("cannot find out whether {} is in use", path)));
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
-        return std::unexpected(system_error(errno, fmt::format("cannot remove the unused socket {}", path)));
     return {};
+}
+
+// Where a socket is bound until it listens. As long as the path itself, so that it fits into an address.
+std::string path_until_ready(std::string path)
+{
+    path.back() = path.back() == '~' ? '-' : '~';
+    return path;
 }
 
 } // namespace
@@ -105,18 +110,23 @@ Result<Fd> listen_unix(const ListenOptions& options)
     auto lock = lock_folder(folder_of(path));
     if (!lock)
         return fail(lock.error(), "cannot listen on {}", path);
-    if (auto removed = remove_stale(path, *address); !removed)
-        return std::unexpected(std::move(removed.error()));
+    if (auto is_free = check_free(path, *address); !is_free)
+        return std::unexpected(std::move(is_free.error()));
+    const auto early = path_until_ready(path);
+    auto early_address = unix_address(early);
+    if (!early_address)
+        return std::unexpected(std::move(early_address.error()));
     auto socket = new_socket();
     if (!socket)
         return socket;
     auto failed = [&] { return std::unexpected(system_error(errno, fmt::format("cannot listen on {}", path))); };
-    if (::bind(socket->get(), reinterpret_cast<const sockaddr*>(&address->address), address->length) != 0)
+    ::unlink(early.c_str()); // of a process that was killed between the next lines
+    if (::bind(socket->get(), reinterpret_cast<const sockaddr*>(&early_address->address), early_address->length) != 0)
         return failed();
-    // Until listen nobody can connect, so the mode that bind gave it is never of use to anybody.
-    if (::chmod(path.c_str(), options.mode) != 0 || ::listen(socket->get(), options.backlog) != 0) {
+    if (::chmod(early.c_str(), options.mode) != 0 || ::listen(socket->get(), options.backlog) != 0 ||
+        ::rename(early.c_str(), path.c_str()) != 0) {
         auto failure = failed();
-        ::unlink(path.c_str());
+        ::unlink(early.c_str());
         return failure;
     }
     return socket;

@@ -36,8 +36,8 @@ struct ListenOptions {
     mode_t mode = 0666; // who may connect; the folder's mode counts as well
     int backlog = 1024;
 };
-// A listening socket on the path. A socket that nobody answers on is replaced; where a daemon answers, or something else
-// than a socket is there, it fails.
+// A listening socket on the path. A socket that nobody answers on is replaced, without a moment in which the path is not
+// there; where a daemon answers, or something else than a socket is there, it fails.
 Result<Fd> listen_unix(const ListenOptions& options);
 
 } // namespace jarvis::wire

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const WallTime noon{std::chrono::seconds(1'800'000'000)};
+const WallTime today{std::chrono::seconds(1'800'000'000)};
 
 struct Server {
     test::TemporaryFolder folder;
@@ -58,13 +58,13 @@ BOOST_AUTO_TEST_CASE(hello_is_exchanged)
     Server server;
     std::thread peer([&] {
         Fd connection = server.accept();
-        write_all(connection.get(), framed(wire::make_hello(wire::Hello::CONTROLLER, "jctld", noon)));
+        write_all(connection.get(), framed(wire::make_hello(wire::Hello::CONTROLLER, "jctld", today)));
         char byte;
         (void)!::read(connection.get(), &byte, 1); // until the client's Hello is here, so that closing is no reset
     });
     auto connection = wire::BlockingConnection::connect(server.path, 1s);
     BOOST_REQUIRE(connection.has_value());
-    auto theirs = connection->exchange_hello(wire::make_hello(wire::Hello::CLIENT, "jq", noon), {}, wire::deadline_in(5s));
+    auto theirs = connection->exchange_hello(wire::make_hello(wire::Hello::CLIENT, "jq", today), {}, wire::deadline_in(5s));
     BOOST_REQUIRE(theirs.has_value());
     BOOST_TEST((theirs->role() == wire::Hello::CONTROLLER));
     peer.join();
@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(refusal_is_told_although_the_server_hangs_up)
     Server server;
     std::thread peer([&] {
         Fd connection = server.accept();
-        write_all(connection.get(), framed(wire::refusing_hello("jctld", noon, {Errc::denied, "not you"})));
+        write_all(connection.get(), framed(wire::refusing_hello("jctld", today, {Errc::denied, "not you"})));
     });
     auto connection = wire::BlockingConnection::connect(server.path, 1s);
     BOOST_REQUIRE(connection.has_value());
