@@ -11,10 +11,13 @@ find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc>=2.9)
 
-# A program starts quicker with the static library. The sanitizers need the shared one, and so does a system that has no other.
+# A program starts quicker with protobuf, fmt and the C++ library linked in. The sanitizers need shared ones, and so does a system
+# that has no static protobuf, or a fmt whose sources lib/base/fmt.cpp is not made for.
 find_library(JARVIS_STATIC_PROTOBUF_LITE libprotobuf-lite.a)
-if(JARVIS_STATIC_PROTOBUF_LITE AND NOT JARVIS_SANITIZE)
+if(JARVIS_STATIC_PROTOBUF_LITE AND fmt_VERSION VERSION_GREATER_EQUAL 9 AND fmt_VERSION VERSION_LESS 10 AND NOT JARVIS_SANITIZE)
+    set(JARVIS_QUICK_START ON)
     set(JARVIS_PROTOBUF_LITE ${JARVIS_STATIC_PROTOBUF_LITE} Threads::Threads)
 else()
+    set(JARVIS_QUICK_START OFF)
     set(JARVIS_PROTOBUF_LITE protobuf::libprotobuf-lite)
 endif()

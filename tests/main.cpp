@@ -1,3 +1,7 @@
 // The main function of every Boost.Test program.
-#define BOOST_TEST_MODULE jarvis
 #include <boost/test/unit_test.hpp>
+
+int main(int argc, char** argv)
+{
+    return boost::unit_test::unit_test_main([] { return true; }, argc, argv);
+}

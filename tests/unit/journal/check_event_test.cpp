@@ -27,7 +27,7 @@ std::shared_ptr<const JobRequest> a_request() { return std::make_shared<const Jo
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(check_event)
+BOOST_AUTO_TEST_SUITE(events_that_fit)
 
 BOOST_AUTO_TEST_CASE(ids_grow)
 {

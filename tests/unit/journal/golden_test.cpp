@@ -17,14 +17,6 @@ using namespace jarvis::journal::test;
 
 namespace {
 
-std::string hex(std::string_view bytes)
-{
-    std::string text;
-    for (unsigned char byte : bytes)
-        text += fmt::format("{:02x}", byte);
-    return text;
-}
-
 std::string unhex(const std::string& text)
 {
     std::string bytes;

@@ -24,7 +24,7 @@ cluster::EventGroup whole_history()
     return group;
 }
 
-std::string refusal(std::string_view bytes)
+std::string group_refusal(std::string_view bytes)
 {
     auto group = decode_group(bytes);
     BOOST_REQUIRE(!group);
@@ -105,18 +105,18 @@ BOOST_AUTO_TEST_CASE(a_newer_format_is_refused_naming_both)
     journal::Group message;
     BOOST_REQUIRE(message.ParseFromString(encode_group(whole_history())));
     message.set_format(journal::current_format + 1);
-    BOOST_TEST(refusal(message.SerializeAsString()) ==
+    BOOST_TEST(group_refusal(message.SerializeAsString()) ==
                fmt::format("the journal has format {}, and this controller understands up to {}: run the newer version again, or "
                            "restore a state folder of this version", journal::current_format + 1, journal::current_format));
     message.set_format(0);
-    BOOST_TEST(refusal(message.SerializeAsString()) == "the journal: no format number");
+    BOOST_TEST(group_refusal(message.SerializeAsString()) == "the journal: no format number");
 }
 
 BOOST_AUTO_TEST_CASE(garbage_is_refused)
 {
-    BOOST_TEST(refusal("") == "the journal: no format number");
-    BOOST_TEST(refusal("\xff\xff\xff\xff") == "a journal group cannot be read");
-    BOOST_TEST(refusal("#!/bin/sh\nexit 0\n") == "a journal group cannot be read");
+    BOOST_TEST(group_refusal("") == "the journal: no format number");
+    BOOST_TEST(group_refusal("\xff\xff\xff\xff") == "a journal group cannot be read");
+    BOOST_TEST(group_refusal("#!/bin/sh\nexit 0\n") == "a journal group cannot be read");
 }
 
 BOOST_AUTO_TEST_CASE(an_event_of_an_unknown_kind_is_refused)
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(an_event_of_an_unknown_kind_is_refused)
     message.set_format(journal::current_format);
     message.set_sequence(12);
     message.add_events();
-    BOOST_TEST(refusal(message.SerializeAsString()) == "journal group 12: an event of an unknown kind");
+    BOOST_TEST(group_refusal(message.SerializeAsString()) == "journal group 12: an event of an unknown kind");
 }
 
 BOOST_AUTO_TEST_CASE(a_time_out_of_range_is_refused)
@@ -134,7 +134,7 @@ BOOST_AUTO_TEST_CASE(a_time_out_of_range_is_refused)
     message.set_format(journal::current_format);
     message.set_sequence(3);
     message.set_at_us(-1);
-    BOOST_TEST(refusal(message.SerializeAsString()) == "journal group 3: an elapsed time of -1 microseconds is out of range");
+    BOOST_TEST(group_refusal(message.SerializeAsString()) == "journal group 3: an elapsed time of -1 microseconds is out of range");
 }
 
 BOOST_AUTO_TEST_CASE(values_out_of_range_are_refused)
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(values_out_of_range_are_refused)
         message.set_format(journal::current_format);
         message.set_sequence(3);
         spoil(*message.add_events());
-        return refusal(message.SerializeAsString());
+        return group_refusal(message.SerializeAsString());
     };
     BOOST_TEST(refused([](journal::Event& e) { e.mutable_cluster_created()->set_uuid("short"); }) ==
                "journal group 3: the cluster's UUID has 5 bytes instead of 16");

@@ -33,19 +33,11 @@ State state_with_relations()
     return state;
 }
 
-std::string refusal(const Event& event)
+std::string event_refusal(const Event& event)
 {
     static const State state = state_with_relations();
     auto checked = journal::check_event(state, event);
     return checked ? "fits" : checked.error().message;
-}
-
-std::string hex(std::string_view bytes)
-{
-    std::string text;
-    for (unsigned char byte : bytes)
-        text += fmt::format("{:02x}", byte);
-    return text;
 }
 
 Result<State> through_snapshot(const State& state)
@@ -90,21 +82,21 @@ BOOST_AUTO_TEST_CASE(a_snapshot_keeps_all_of_it)
 
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused)
 {
-    BOOST_TEST(refusal(TasksSplit{{20}, {3}}) == "fits");
-    BOOST_TEST(refusal(TasksSplit{{20}, {0}}) == "a split names tasks of array 20 that do not wait");
-    BOOST_TEST(refusal(TasksSplit{{20}, {}}) == "a split names tasks of array 20 that do not wait");
-    BOOST_TEST(refusal(TasksSplit{{22}, {3}}) == "a split names array 22, which does not exist");
-    BOOST_TEST(refusal(TasksEnded{{20}, {3}, {.state = JobState::running}}) == "an end of tasks of array 20 says RUNNING");
-    BOOST_TEST(refusal(TasksEnded{{20}, {4}, {.state = JobState::cancelled}}) == "an end of tasks names tasks of array 20 that do not wait");
-    BOOST_TEST(refusal(DependencyResolved{{22}, 3, DependencyOutcome::satisfied, {}}) == "a dependency of job 22 has number 3 of 3");
-    BOOST_TEST(refusal(DependencyResolved{{9}, 0, DependencyOutcome::satisfied, {}}) == "a dependency of job 9, which does not wait");
-    BOOST_TEST(refusal(TasksReleased{{21}, 0, {1}, {}}) == "fits");
-    BOOST_TEST(refusal(TasksReleased{{21}, 0, {4}, {}}) == "a dependency of tasks does not fit array 21");
-    BOOST_TEST(refusal(TasksReleased{{20}, 0, {1}, {}}) == "a dependency of tasks does not fit array 20");
-    BOOST_TEST(refusal(JobStarted{{20}, Incarnation{1}, placement_on(1)}) == "a start names array 20 instead of a task");
-    BOOST_TEST(refusal(JobEnded{{20}, Incarnation{1}, {.state = JobState::completed}, {}}) == "an end of array 20 comes before those of its tasks");
-    BOOST_TEST(refusal(JobSubmitted{.job = {30, 1}, .request = std::make_shared<const JobRequest>(plain_request())}) == "a submit gives the id 30_1 again (the next is 25)");
-    BOOST_TEST(refusal(RetryDue{{20, 1}}) == "a retry does not fit job 20_1, which is COMPLETING");
+    BOOST_TEST(event_refusal(TasksSplit{{20}, {3}}) == "fits");
+    BOOST_TEST(event_refusal(TasksSplit{{20}, {0}}) == "a split names tasks of array 20 that do not wait");
+    BOOST_TEST(event_refusal(TasksSplit{{20}, {}}) == "a split names tasks of array 20 that do not wait");
+    BOOST_TEST(event_refusal(TasksSplit{{22}, {3}}) == "a split names array 22, which does not exist");
+    BOOST_TEST(event_refusal(TasksEnded{{20}, {3}, {.state = JobState::running}}) == "an end of tasks of array 20 says RUNNING");
+    BOOST_TEST(event_refusal(TasksEnded{{20}, {4}, {.state = JobState::cancelled}}) == "an end of tasks names tasks of array 20 that do not wait");
+    BOOST_TEST(event_refusal(DependencyResolved{{22}, 3, DependencyOutcome::satisfied, {}}) == "a dependency of job 22 has number 3 of 3");
+    BOOST_TEST(event_refusal(DependencyResolved{{9}, 0, DependencyOutcome::satisfied, {}}) == "a dependency of job 9, which does not wait");
+    BOOST_TEST(event_refusal(TasksReleased{{21}, 0, {1}, {}}) == "fits");
+    BOOST_TEST(event_refusal(TasksReleased{{21}, 0, {4}, {}}) == "a dependency of tasks does not fit array 21");
+    BOOST_TEST(event_refusal(TasksReleased{{20}, 0, {1}, {}}) == "a dependency of tasks does not fit array 20");
+    BOOST_TEST(event_refusal(JobStarted{{20}, Incarnation{1}, placement_on(1)}) == "a start names array 20 instead of a task");
+    BOOST_TEST(event_refusal(JobEnded{{20}, Incarnation{1}, {.state = JobState::completed}, {}}) == "an end of array 20 comes before those of its tasks");
+    BOOST_TEST(event_refusal(JobSubmitted{.job = {30, 1}, .request = std::make_shared<const JobRequest>(plain_request())}) == "a submit gives the id 30_1 again (the next is 25)");
+    BOOST_TEST(event_refusal(RetryDue{{20, 1}}) == "a retry does not fit job 20_1, which is COMPLETING");
 }
 
 BOOST_AUTO_TEST_CASE(a_task_without_its_array_is_refused)

@@ -41,7 +41,7 @@ Result<cluster::State> read(std::string_view bytes, std::size_t piece)
     return reader.finish();
 }
 
-std::string refusal(std::string_view bytes)
+std::string snapshot_refusal(std::string_view bytes)
 {
     auto state = read(bytes, bytes.size() + 1);
     BOOST_REQUIRE(!state);
@@ -178,14 +178,14 @@ BOOST_AUTO_TEST_CASE(a_cut_one_is_refused_wherever_it_is_cut)
 {
     const auto bytes = bytes_of(full_state());
     for (std::size_t size = 0; size < bytes.size(); ++size)
-        BOOST_REQUIRE(refusal(bytes.substr(0, size)) == "the snapshot ends in the middle");
+        BOOST_REQUIRE(snapshot_refusal(bytes.substr(0, size)) == "the snapshot ends in the middle");
 }
 
 BOOST_AUTO_TEST_CASE(nothing_may_follow_the_end)
 {
     const auto bytes = bytes_of(full_state());
-    BOOST_TEST(refusal(bytes + "x") == "the snapshot ends in the middle");
-    BOOST_TEST(refusal(bytes + bytes) == "a snapshot record stands in the wrong place");
+    BOOST_TEST(snapshot_refusal(bytes + "x") == "the snapshot ends in the middle");
+    BOOST_TEST(snapshot_refusal(bytes + bytes) == "a snapshot record stands in the wrong place");
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_one_gives_no_broken_state)
@@ -203,33 +203,33 @@ BOOST_AUTO_TEST_CASE(a_newer_format_is_refused_naming_both)
 {
     Parts parts;
     parts.header.mutable_header()->set_format(journal::current_format + 4);
-    BOOST_TEST(refusal(records({parts.header})) ==
+    BOOST_TEST(snapshot_refusal(records({parts.header})) ==
                fmt::format("the snapshot has format {}, and this controller understands up to {}: run the newer version again, or "
                            "restore a state folder of this version", journal::current_format + 4, journal::current_format));
     parts.header.mutable_header()->clear_format();
-    BOOST_TEST(refusal(records({parts.header})) == "the snapshot: no format number");
+    BOOST_TEST(snapshot_refusal(records({parts.header})) == "the snapshot: no format number");
 }
 
 BOOST_AUTO_TEST_CASE(garbage_is_refused)
 {
-    BOOST_TEST(refusal("") == "the snapshot ends in the middle");
-    BOOST_TEST(refusal("#!/bin/sh\nexit 0\n") == "a snapshot record says it has 589377378 bytes"); // before that is allocated
-    BOOST_TEST(refusal(std::string("\0\0\0\3\xff\xff\xff", 7)) == "a snapshot record cannot be read");
-    BOOST_TEST(refusal(std::string("\0\0\0\0", 4)) == "a snapshot record stands in the wrong place");
+    BOOST_TEST(snapshot_refusal("") == "the snapshot ends in the middle");
+    BOOST_TEST(snapshot_refusal("#!/bin/sh\nexit 0\n") == "a snapshot record says it has 589377378 bytes"); // before that is allocated
+    BOOST_TEST(snapshot_refusal(std::string("\0\0\0\3\xff\xff\xff", 7)) == "a snapshot record cannot be read");
+    BOOST_TEST(snapshot_refusal(std::string("\0\0\0\0", 4)) == "a snapshot record stands in the wrong place");
 }
 
 BOOST_AUTO_TEST_CASE(records_in_the_wrong_place_are_refused)
 {
     const Parts parts;
-    BOOST_TEST(refusal(records({parts.node})) == "a snapshot record stands in the wrong place");
-    BOOST_TEST(refusal(records({parts.header, parts.header})) == "a snapshot record stands in the wrong place");
-    BOOST_TEST(refusal(records({parts.header, {}})) == "a snapshot record of an unknown kind");
-    BOOST_TEST(refusal(records({parts.header, parts.footer})) == "the snapshot counts 1 jobs and holds 0");
-    BOOST_TEST(refusal(records({parts.header, parts.node, parts.node, parts.node, parts.ended, parts.ended, parts.footer})) ==
+    BOOST_TEST(snapshot_refusal(records({parts.node})) == "a snapshot record stands in the wrong place");
+    BOOST_TEST(snapshot_refusal(records({parts.header, parts.header})) == "a snapshot record stands in the wrong place");
+    BOOST_TEST(snapshot_refusal(records({parts.header, {}})) == "a snapshot record of an unknown kind");
+    BOOST_TEST(snapshot_refusal(records({parts.header, parts.footer})) == "the snapshot counts 1 jobs and holds 0");
+    BOOST_TEST(snapshot_refusal(records({parts.header, parts.node, parts.node, parts.node, parts.ended, parts.ended, parts.footer})) ==
                "job 9 of the snapshot is out of order (the next id is 12)");
     auto too_new = parts.ended;
     too_new.mutable_job()->set_job(12); // its id would be given again
-    BOOST_TEST(refusal(parts.with(too_new)) == "job 12 of the snapshot is out of order (the next id is 12)");
+    BOOST_TEST(snapshot_refusal(parts.with(too_new)) == "job 12 of the snapshot is out of order (the next id is 12)");
 }
 
 BOOST_AUTO_TEST_CASE(jobs_that_make_no_sense_are_refused)
@@ -240,7 +240,7 @@ BOOST_AUTO_TEST_CASE(jobs_that_make_no_sense_are_refused)
     BOOST_TEST(read(parts.with(parts.waiting), 100).has_value());
     auto spoil = [&](journal::SnapshotRecord record, auto change) {
         change(*record.mutable_job());
-        return refusal(parts.with(record));
+        return snapshot_refusal(parts.with(record));
     };
     BOOST_TEST(spoil(parts.running, [](journal::JobRecord& r) { r.clear_run(); }) ==
                "job 7 of the snapshot: it is COMPLETING and has no placement");

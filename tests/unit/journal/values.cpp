@@ -251,4 +251,12 @@ cluster::State state_of_0_1()
     return state;
 }
 
+std::string hex(std::string_view bytes)
+{
+    std::string text;
+    for (unsigned char byte : bytes)
+        text += fmt::format("{:02x}", byte);
+    return text;
+}
+
 } // namespace jarvis::journal::test

@@ -42,4 +42,7 @@ std::vector<cluster::EventGroup> groups_of(const std::vector<NamedEvent>& events
 cluster::State full_state();
 cluster::State state_of_0_1();
 
+// "0a1b"
+std::string hex(std::string_view bytes);
+
 } // namespace jarvis::journal::test

@@ -14,7 +14,7 @@ Topology two_cores_with_threads()
     return topology;
 }
 
-StartOrder order(std::uint32_t incarnation = 1)
+StartOrder launch_order(std::uint32_t incarnation = 1)
 {
     StartOrder order{.key = {JobId{7}, Incarnation{incarnation}}};
     order.request.account.user = "alice";
@@ -44,12 +44,12 @@ LaunchPlan plan(const StartOrder& order, const LaunchSettings& with = settings()
 
 BOOST_AUTO_TEST_CASE(cores_become_their_hardware_threads)
 {
-    BOOST_TEST((plan(order()).pus == std::vector<std::uint32_t>{1, 3}));
+    BOOST_TEST((plan(launch_order()).pus == std::vector<std::uint32_t>{1, 3}));
 }
 
 BOOST_AUTO_TEST_CASE(a_core_that_is_not_offered_is_refused)
 {
-    auto o = order();
+    auto o = launch_order();
     o.placement.cores.insert(5);
     const auto failed = plan_launch(o, settings(), two_cores_with_threads());
     BOOST_REQUIRE(!failed);
@@ -60,12 +60,12 @@ BOOST_AUTO_TEST_CASE(virtual_cores_bind_to_nothing)
 {
     auto with = settings();
     with.bound = false;
-    BOOST_TEST(plan(order(), with).pus.empty());
+    BOOST_TEST(plan(launch_order(), with).pus.empty());
 }
 
 BOOST_AUTO_TEST_CASE(paths_are_expanded)
 {
-    auto o = order();
+    auto o = launch_order();
     BOOST_TEST(plan(o).output_path == "jarvis-7.out");
     BOOST_TEST(plan(o).error_path == "");
     BOOST_TEST(plan(o).input_path == "");
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(paths_are_expanded)
 
 BOOST_AUTO_TEST_CASE(a_task_has_files_and_folders_of_its_own)
 {
-    auto o = order();
+    auto o = launch_order();
     o.key.job.task = 3;
     BOOST_TEST(plan(o).output_path == "jarvis-7_3.out");
     o.request.output = "%A/%a.%j";
@@ -87,12 +87,12 @@ BOOST_AUTO_TEST_CASE(a_task_has_files_and_folders_of_its_own)
 
 BOOST_AUTO_TEST_CASE(a_requeued_job_appends)
 {
-    BOOST_TEST(!plan(order(1)).append);
-    BOOST_TEST(plan(order(2)).append);
-    auto o = order(2);
+    BOOST_TEST(!plan(launch_order(1)).append);
+    BOOST_TEST(plan(launch_order(2)).append);
+    auto o = launch_order(2);
     o.request.open_mode = OpenMode::truncate;
     BOOST_TEST(!plan(o).append);
-    o = order(1);
+    o = launch_order(1);
     o.request.open_mode = OpenMode::append;
     BOOST_TEST(plan(o).append);
 }
@@ -100,12 +100,12 @@ BOOST_AUTO_TEST_CASE(a_requeued_job_appends)
 BOOST_AUTO_TEST_CASE(folders_name_job_and_incarnation)
 {
     auto with = settings();
-    BOOST_TEST(plan(order(3)).job_folder == "/run/jarvis_x_n1/jobs/7.3");
-    BOOST_TEST(plan(order(3)).script_path == "/run/jarvis_x_n1/jobs/7.3/script");
-    BOOST_TEST(plan(order(3)).temporary_folder == "/tmp/jarvis_n1_7.3");
-    BOOST_TEST(plan(order(3)).cgroup == "");
+    BOOST_TEST(plan(launch_order(3)).job_folder == "/run/jarvis_x_n1/jobs/7.3");
+    BOOST_TEST(plan(launch_order(3)).script_path == "/run/jarvis_x_n1/jobs/7.3/script");
+    BOOST_TEST(plan(launch_order(3)).temporary_folder == "/tmp/jarvis_n1_7.3");
+    BOOST_TEST(plan(launch_order(3)).cgroup == "");
     with.jobs_cgroup = "/sys/fs/cgroup/x/jobs";
-    BOOST_TEST(plan(order(3), with).cgroup == "/sys/fs/cgroup/x/jobs/job_7");
+    BOOST_TEST(plan(launch_order(3), with).cgroup == "/sys/fs/cgroup/x/jobs/job_7");
 }
 
 BOOST_AUTO_TEST_CASE(propagated_limits_replace_the_nodes_below_the_ceilings)
