@@ -18,7 +18,11 @@ std::shared_ptr<const JobRequest> SimClients::some_request(std::uint32_t uid)
         request->resources.memory_per_node = mebibytes(static_cast<std::int64_t>(1 + world_.below(4000)));
     else if (world_.chance(0.3))
         request->resources.memory_per_cpu = mebibytes(static_cast<std::int64_t>(1 + world_.below(900)));
-    request->resources.nodes_max = 1;
+    if (world_.chance(0.15))
+        request->resources.nodes_min = 1 + static_cast<std::uint32_t>(world_.below(3));
+    else
+        request->resources.nodes_max = 1;
+    request->resources.tasks = std::max(request->resources.tasks, request->resources.nodes_min);
     request->resources.exclusive = world_.chance(0.05);
     request->time_limit = world_.between(1min, 2h);
     request->hold = world_.chance(0.05);
@@ -122,16 +126,32 @@ Dependencies SimClients::some_dependencies(const JobRequest& request)
     return dependencies;
 }
 
+// Task by task: each task of an earlier array lets its like start.
+void SimClients::follow_an_array(JobRequest& request)
+{
+    for (JobId job : recent_) {
+        const auto& other = *wishes_[by_job_.at(job)].request;
+        if (!other.is_array() || world_.chance(0.5))
+            continue;
+        ++world_.count["array: follows another"];
+        request.array.tasks = other.array.tasks;
+        request.dependencies.list = {{DependencyKind::aftercorr, job, {}}};
+        return;
+    }
+}
+
 void SimClients::add_relations(JobRequest& request)
 {
     if (world_.chance(0.15)) {
         const auto last = static_cast<std::uint32_t>(world_.below(12));
         request.array.tasks = IndexSet::range(static_cast<std::uint32_t>(world_.below(last + 1)), last);
         request.array.throttle = world_.chance(0.4) ? 1 + static_cast<std::uint32_t>(world_.below(3)) : 0;
+        if (world_.chance(0.4))
+            follow_an_array(request);
     }
     if (world_.chance(0.1))
         request.name = fmt::format("name{}", world_.below(3));
-    if (world_.chance(0.2))
+    if (request.dependencies.list.empty() && world_.chance(0.2))
         request.dependencies = some_dependencies(request);
     request.kill_on_invalid_dependency = world_.chance(0.5);
     if (world_.chance(0.2)) {

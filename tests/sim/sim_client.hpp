@@ -32,6 +32,7 @@ class SimClients {
     std::shared_ptr<const JobRequest> some_request(std::uint32_t uid);
     JobSelection some_of(JobId job);
     Dependencies some_dependencies(const JobRequest& request);
+    void follow_an_array(JobRequest& request);
     void add_relations(JobRequest& request);
 
 public:

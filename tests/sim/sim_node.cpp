@@ -15,14 +15,18 @@ void Witness::started(const std::string& node, node::JobKey key, const CoreSet& 
         broken("incarnation {} of job {} was started twice", key.incarnation, key.job);
     if (over_.contains(key))
         broken("incarnation {} of job {} starts on {}, and the journal says that it is over", key.incarnation, key.job, node);
+    where_[key.job] = node;
     member_started(node, key, cores);
 }
 
 void Witness::member_started(const std::string& node, node::JobKey key, const CoreSet& cores)
 {
-    for (const auto& [neighbour, held] : cores_[node])
+    for (const auto& [neighbour, held] : cores_[node]) {
         if (held.intersects(cores))
             broken("jobs {} and {} share cores on {}", neighbour.job, key.job, node);
+        if (condemned_.contains({node, neighbour}) && !condemned_.contains({node, key}))
+            broken("job {} starts on {}, where what was condemned still runs: {}.{}", key.job, node, neighbour.job, neighbour.incarnation);
+    }
     cores_[node].emplace(key, cores);
 }
 
@@ -36,7 +40,8 @@ void Witness::ended(const std::string& node, node::JobKey key, std::optional<int
 
 void Witness::over(node::JobKey key, std::optional<int> exit_code)
 {
-    if (const auto found = running_.find(key.job); found != running_.end() && found->second == key)
+    const auto found = running_.find(key.job);
+    if (found != running_.end() && found->second == key && !condemned_.contains({where_.at(key.job), key}))
         broken("the journal says that incarnation {} of job {} is over, and it runs", key.incarnation, key.job);
     if (!over_.insert(key).second)
         broken("incarnation {} of job {} is over twice", key.incarnation, key.job);

@@ -16,6 +16,8 @@ class Witness {
     std::set<node::JobKey> started_;             // every incarnation that ever ran
     std::map<node::JobKey, int> statuses_;       // and how its process ended, if it did by itself or by a signal
     std::set<node::JobKey> over_;                // of which the journal says that they are over
+    std::map<JobId, std::string> where_;         // the node of each in `running_`
+    std::set<std::pair<std::string, node::JobKey>> condemned_; // by node: over without anybody having seen it, since the node was taken to be down
     std::map<std::string, std::map<node::JobKey, CoreSet>> cores_;
 
 public:
@@ -26,6 +28,8 @@ public:
     void member_ended(const std::string& node, node::JobKey key) { cores_[node].erase(key); }
     // The journal says that this incarnation is over, with this exit code if it had one: it must be so, for good.
     void over(node::JobKey key, std::optional<int> exit_code);
+    // The journal says that this node is down, and a part of this incarnation was on it: it may be over before it ends there.
+    void condemn(const std::string& node, node::JobKey key) { condemned_.emplace(node, key); }
     const std::map<JobId, node::JobKey>& running() const { return running_; }
     bool quiet() const { return running_.empty(); }
 };

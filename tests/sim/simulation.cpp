@@ -28,7 +28,7 @@ Topology some_topology(World& world)
     return topology;
 }
 
-cluster::Settings settings()
+cluster::Settings settings(World& world)
 {
     cluster::Settings settings;
     settings.nodes = {"n0", "n1", "n2", "n3"};
@@ -36,7 +36,8 @@ cluster::Settings settings()
                             .confinement = Confinement::none, .default_memory_per_cpu = {}},
                            {.name = "small", .nodes = {"n0", "n1"}, .is_default = false, .default_time = {}, .max_time = 3h, .up = true,
                             .confinement = Confinement::none, .default_memory_per_cpu = mebibytes(256)}};
-    settings.down_after = 1000h; // the nodes here come back, or reboot
+    // In every second cluster nodes are down before they come back.
+    settings.down_after = world.chance(0.5) ? world.between(1min, 15min) : Duration(1000h);
     return settings;
 }
 
@@ -55,6 +56,7 @@ class Simulation {
         bool welcome = false;
         std::uint64_t sent_serial = 0, taken_serial = 0;
         Duration heard{}; // when something of its session came last
+        bool dumb = false, deaf = false; // nothing comes from it; nothing gets to it
     };
     std::uint64_t last_connection_ = 0;
     cluster::SessionId last_session_ = 0;
@@ -63,7 +65,7 @@ class Simulation {
 public:
     Simulation(std::uint64_t seed, const Options& options)
         : world_(seed), options_(options),
-          controller_(world_, settings(),
+          controller_(world_, settings(world_),
                       {.reply = [this](cluster::Reply reply) { over_network([this, reply = std::move(reply)] { clients_.take(reply); }); },
                        .to_node = [this](cluster::Effect effect) { route(std::move(effect)); },
                        .down = [this] { drop_all(); },
@@ -105,8 +107,16 @@ private:
             world_.say("journal: stop of {}", stop->job);
         if (const auto* ended = std::get_if<cluster::JobEnded>(&event)) {
             world_.say("journal: end of {}.{}: {}", ended->job, ended->incarnation, name(ended->end.state));
-            if (!controller_.truth().find(ended->job)->is_array())
+            const auto job = controller_.truth().find(ended->job);
+            world_.count["job: over several nodes"] += job->run && job->run->placement.nodes.size() > 1;
+            if (!job->is_array())
                 witness_.over({ended->job, ended->incarnation}, ended->end.exit_code);
+        }
+        if (const auto* down = std::get_if<cluster::NodeDowned>(&event)) {
+            const auto& node = controller_.truth().nodes[down->node.value];
+            world_.say("journal: node {} is down: {}", node.name, down->down.reason);
+            for (const auto& [ref, noted] : node.condemned)
+                witness_.condemn(node.name, {ref.job, ref.incarnation});
         }
         if (const auto* requeued = std::get_if<cluster::JobRequeued>(&event)) {
             world_.say("journal: requeue of {}.{}", requeued->job, requeued->incarnation);
@@ -204,6 +214,8 @@ private:
             if (found == links_.end())
                 return;
             auto& link = found->second;
+            if (link.dumb)
+                return;
             if (const auto* registered = std::get_if<node::Register>(&sent.message)) {
                 link.session = ++last_session_;
                 link.welcome = false;
@@ -218,24 +230,29 @@ private:
             link.taken_serial = sent.serial;
             link.heard = world_.now;
             const auto id = controller_.truth().index.nodes.at(node.name());
-            if (const auto* report = std::get_if<node::Report>(&sent.message)) {
-                controller_.take(cluster::NodeReported{id, report_of(*report), true});
-            } else {
-                node::Report one;
-                one.ended.push_back(std::get<node::ReportEnded>(sent.message));
-                controller_.take(cluster::NodeReported{id, report_of(one), false});
-            }
+            const auto* whole = std::get_if<node::Report>(&sent.message);
+            controller_.take(cluster::NodeReported{id, whole ? report_of(*whole) : report_of_one(sent.message), whole != nullptr});
         });
     }
 
     static cluster::NodeReport report_of(const node::Report& report)
     {
         cluster::NodeReport result;
-        for (const auto& running : report.running)
+        for (const auto& running : report.running) {
             result.running.push_back({running.key.job, running.key.incarnation});
+            if (running.prepared)
+                result.prepared.push_back(result.running.back());
+        }
         for (const auto& ended : report.ended)
             result.ended.push_back({{ended.key.job, ended.key.incarnation}, ended.end, ended.usage});
         return result;
+    }
+
+    static cluster::NodeReport report_of_one(const node::Message& message)
+    {
+        if (const auto* prepared = std::get_if<node::ReportPrepared>(&message))
+            return {.running = {}, .ended = {}, .prepared = {{prepared->key.job, prepared->key.incarnation}}};
+        return report_of({.running = {}, .ended = {std::get<node::ReportEnded>(message)}});
     }
 
     std::map<std::uint64_t, Link>::iterator link_of(cluster::SessionId session)
@@ -269,8 +286,7 @@ private:
         if (const auto* start = std::get_if<cluster::StartOnNode>(&effect))
             order(start->node, start_order(*start));
         else if (const auto* stop = std::get_if<cluster::StopOnNode>(&effect))
-            order(stop->node, node::StopOrder{{stop->job.job, stop->job.incarnation},
-                                              stop->why == cluster::StopWhy::unknown ? node::StopWhy::unknown : node::StopWhy::cancelled, stop->cause});
+            order(stop->node, stop_order(*stop));
         else if (const auto* signal = std::get_if<cluster::SignalOnNode>(&effect))
             order(signal->node, node::SignalOrder{{signal->job.job, signal->job.incarnation}, signal->signal, signal->batch_only});
         else if (const auto* ack = std::get_if<cluster::AckOnNode>(&effect))
@@ -283,11 +299,21 @@ private:
     {
         node::StartOrder order;
         order.key = {start.job.job, start.job.incarnation};
+        order.role = start.member ? node::Role::member : node::Role::script;
         order.request = *start.request;
-        for (const auto& part : start.placement.nodes)
+        order.node_count = static_cast<std::uint32_t>(start.placement->nodes.size());
+        for (const auto& part : start.placement->nodes)
             if (part.node == start.node)
                 order.placement = part;
         return order;
+    }
+
+    static node::StopOrder stop_order(const cluster::StopOnNode& stop)
+    {
+        const auto why = stop.why == cluster::StopWhy::unknown    ? node::StopWhy::unknown
+                         : stop.why == cluster::StopWhy::finished ? node::StopWhy::finished
+                                                                  : node::StopWhy::cancelled;
+        return {{stop.job.job, stop.job.incarnation}, why, stop.cause};
     }
 
     void order(NodeId node, node::Order order)
@@ -301,7 +327,8 @@ private:
 
     void to_node(std::map<std::uint64_t, Link>::iterator link, node::Input message)
     {
-        over_network([node = link->second.node, number = link->first, message = std::move(message)] { node->receive(number, message); });
+        if (!link->second.deaf)
+            over_network([node = link->second.node, number = link->first, message = std::move(message)] { node->receive(number, message); });
     }
 
     SimNode& some_node(bool busy)
@@ -316,7 +343,7 @@ private:
     void some_fault()
     {
         auto& node = some_node(world_.chance(0.5));
-        switch (world_.below(7)) {
+        switch (world_.below(9)) {
         case 0:
         case 1:
             controller_.crash();
@@ -338,6 +365,14 @@ private:
             ++world_.count["fault: wall clock jumped"];
             controller_.jump_wall(world_.between(-1h, 1h));
             break;
+        case 6: half_cut(node); break;
+        case 7:
+            ++world_.count["node set down"];
+            controller_.take(cluster::DownNodes{0, {0, "root", cluster::Role::admin}, {node.name()}, "it smells of smoke", !node.daemon_up() && node.quiet()});
+            world_.after(world_.between(1min, 2h), [this, &node] {
+                controller_.take(cluster::ResumeNodes{0, {0, "root", cluster::Role::admin}, {node.name()}});
+            });
+            break;
         default:
             ++world_.count["drain"];
             controller_.take(cluster::DrainNodes{0, {0, "root", cluster::Role::admin}, {node.name()}, "maintenance"});
@@ -345,6 +380,21 @@ private:
                 controller_.take(cluster::ResumeNodes{0, {0, "root", cluster::Role::admin}, {node.name()}});
             });
         }
+    }
+
+    // One direction of a node's connection carries nothing any more, for a while, and nobody is told.
+    void half_cut(SimNode& node)
+    {
+        const auto link = links_.find(node.connection);
+        if (link == links_.end())
+            return;
+        ++world_.count["fault: connection cut in one direction"];
+        const bool dumb = world_.chance(0.5);
+        (dumb ? link->second.dumb : link->second.deaf) = true;
+        world_.after(world_.between(1s, 20min), [this, number = link->first] {
+            if (const auto again = links_.find(number); again != links_.end())
+                again->second.dumb = again->second.deaf = false;
+        });
     }
 
     bool quiet() const
