@@ -19,6 +19,8 @@ namespace {
 constexpr std::size_t requests_at_once = 256;
 // Jobs that one command changes; a longer list becomes several commands.
 constexpr std::size_t jobs_per_command = 1000;
+// The same of nodes, each of which may have many jobs.
+constexpr std::size_t nodes_per_command = 100;
 
 class ClientSession {
     Front& front_;
@@ -251,7 +253,7 @@ private:
     asio::awaitable<void> change_nodes(const cluster::Caller& caller, const wire::Request& request)
     {
         const auto& change = request.change_nodes();
-        std::vector<std::string> names(change.nodes().begin(), change.nodes().end());
+        const auto& names = change.nodes();
         const bool resume = change.action() == wire::ChangeNodes::RESUME;
         if (names.empty() || (!resume && change.reason().empty())) {
             reply_error(request.tag(), {Errc::invalid, names.empty() ? "no nodes were named" : "this needs a reason (--reason)"});
@@ -261,20 +263,23 @@ private:
             reply_error(request.tag(), sound.error());
             co_return;
         }
-        auto command = node_command(caller, change, std::move(names));
-        if (!command) {
-            reply_error(request.tag(), command.error());
-            co_return;
-        }
-        auto answer = co_await front_.decide(std::move(*command));
-        if (!answer.body) {
-            reply_error(request.tag(), answer.body.error());
-            co_return;
-        }
         wire::Reply reply;
         reply.set_tag(request.tag());
-        reply.set_sequence(answer.sequence.value);
-        put_items(std::get<std::vector<cluster::ItemResult>>(*answer.body), reply);
+        for (auto from = names.begin(); from != names.end();) {
+            const auto to = std::next(from, std::min<std::ptrdiff_t>(nodes_per_command, std::distance(from, names.end())));
+            auto command = node_command(caller, change, std::vector<std::string>(std::exchange(from, to), to));
+            if (!command) {
+                reply_error(request.tag(), command.error());
+                co_return;
+            }
+            auto answer = co_await front_.decide(std::move(*command));
+            if (!answer.body) {
+                reply_error(request.tag(), answer.body.error());
+                co_return;
+            }
+            reply.set_sequence(answer.sequence.value);
+            put_items(std::get<std::vector<cluster::ItemResult>>(*answer.body), reply);
+        }
         send(reply);
     }
 

@@ -15,7 +15,7 @@
 #include "front.hpp"
 #include "history_follower.hpp"
 #include "journal_thread.hpp"
-#include "node_session.hpp"
+#include "node_sessions.hpp"
 #include "owner_thread.hpp"
 #include "recovery.hpp"
 #include "snapshot_follower.hpp"

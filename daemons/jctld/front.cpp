@@ -6,7 +6,7 @@
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
 #include "daemon/off_loop.hpp"
-#include "node_session.hpp"
+#include "node_sessions.hpp"
 #include "wire/hello.hpp"
 
 namespace jarvis::jctld {
@@ -97,7 +97,7 @@ asio::awaitable<void> Front::serve(wire::ChannelPtr channel, std::optional<Vouch
     const bool node = theirs.role() == wire::Hello::NODE && !vouched;
     const OpenConnection open(node ? parts_.metrics.node_connections : parts_.metrics.clients);
     if (node)
-        co_await nodes_->serve(channel, theirs.node_name());
+        co_await nodes_->serve(channel, std::move(theirs));
     else
         co_await serve_client(*this, channel, std::move(vouched));
     channel->close();

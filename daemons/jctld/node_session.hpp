@@ -1,5 +1,5 @@
-// Connections of node daemons. What a node says becomes commands; effects for a node leave on its current session, each
-// stamped so that late and doubled ones are known as such.
+// One connection of a node daemon: effects for the node leave on it, each stamped so that late and doubled ones are known
+// as such.
 #pragma once
 
 #include "cluster/outcome.hpp"
@@ -12,7 +12,7 @@ namespace jarvis::jctld {
 
 class NodeSession {
 public:
-    NodeSession(Front& front, wire::ChannelPtr channel);
+    NodeSession(Front& front, wire::ChannelPtr channel, std::uint32_t protocol_minor);
     ~NodeSession();
     NodeSession(const NodeSession&) = delete;
     NodeSession& operator=(const NodeSession&) = delete;
@@ -35,6 +35,7 @@ public:
 
 private:
     Front& front_;
+    const std::uint32_t protocol_minor_; // as its Hello said
     wire::TlsContextPtr signer_;    // what its handshake was made with; none: not over TLS
     std::deque<cluster::Effect> outbox_;
     bool draining_ = false;
@@ -51,33 +52,6 @@ private:
     void put_array(const std::shared_ptr<const JobRequest>& request, wire::ArrayShape& message);
     // The job ends here: what it needs to start is gone.
     void fail_start(const cluster::StartOnNode& start, const std::string& cause);
-};
-
-class NodeSessions {
-    Front& front_;
-    cluster::SessionId last_session_ = 0;
-    std::map<cluster::SessionId, NodeSession*> sessions_;
-    std::map<NodeId, NodeSession*> current_;                // the welcome one of each node
-    std::map<std::string, cluster::SessionId> claims_;      // the newest Register of each name
-
-    asio::awaitable<void> read_frames(NodeSession& session);
-    // False for what does not count: it is of an earlier session, or doubled.
-    Result<bool> take_frame(NodeSession& session, const std::string& frame);
-    Result<void> take_register(NodeSession& session, const wire::FromNode& message);
-    // That no other daemon is connected under its name.
-    Result<void> check_only_one(const NodeSession& session) const;
-    void forget(NodeSession& session);
-    void welcome(const cluster::WelcomeNode& effect);
-
-public:
-    explicit NodeSessions(Front& front) : front_(front) {}
-
-    // One connection, to its end. The peer's Hello was checked, ours was not sent.
-    asio::awaitable<void> serve(wire::ChannelPtr channel, std::string node_name);
-    void take(cluster::Effect effect);
-    // Says to the owner which nodes it takes to be connected and are not: it may have forgotten that with what was void after a
-    // storage failure.
-    asio::awaitable<void> report_absent();
 };
 
 } // namespace jarvis::jctld

@@ -60,8 +60,9 @@ Outcome decide(const State& state, const ContinuePass& command, Instant)
     const auto starts = start_of(state, *job, outcome);
     // Of several nodes the first starts last, when the others are prepared.
     const auto orders = placement->nodes.size();
+    const auto shared = std::make_shared<const Placement>(*placement);
     for (std::size_t i = orders == 1 ? 0 : 1; i < orders; ++i)
-        outcome.effects.push_back(StartOnNode{placement->nodes[i].node, starts, job->request, *placement, i > 0});
+        outcome.effects.push_back(StartOnNode{placement->nodes[i].node, starts, job->request, shared, i > 0});
     outcome.events.push_back(JobStarted{starts.job, starts.incarnation, std::move(*placement)});
     return outcome;
 }

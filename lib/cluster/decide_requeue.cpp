@@ -7,7 +7,18 @@ namespace jarvis::cluster {
 
 namespace {
 
-Result<void> requeue(const Job& job, const Caller& caller, Outcome& outcome)
+// Where what has ended may run all the same: its node was silent for too long, or was set down unconfirmed.
+const Node* may_still_run_on(const State& state, const Job& job)
+{
+    for (const auto& part : job.run ? job.run->placement.nodes : std::vector<NodePlacement>{}) {
+        const auto& node = state.nodes[part.node.value];
+        if (node.condemned.contains({job.id, job.incarnation}) && !(node.down && node.down->confirmed))
+            return &node;
+    }
+    return nullptr;
+}
+
+Result<void> requeue(const State& state, const Job& job, const Caller& caller, Outcome& outcome)
 {
     const auto cause = fmt::format("requeued by {}", caller.user);
     if (job.state == JobState::pending)
@@ -15,6 +26,10 @@ Result<void> requeue(const Job& job, const Caller& caller, Outcome& outcome)
     if (job.ended) {
         if (job.state == JobState::cancelled)
             return fail(Errc::invalid, "job {} was cancelled: it is not started again; submit it once more", job.id);
+        if (const auto* node = may_still_run_on(state, job); node && !state.settings.requeue_on_silence)
+            return fail(Errc::invalid, "job {} may still run on node {}, of which nothing is heard: it is not started again until the node "
+                                       "is back, or an operator says that nothing runs there (jnodes down --confirmed {})",
+                        job.id, node->name, node->name);
         outcome.events.push_back(JobRequeued{.job = job.id, .incarnation = job.incarnation, .cause = cause});
         return {};
     }
@@ -68,7 +83,7 @@ Outcome decide(const State& state, const RequeueJobs& command, Instant)
         for (const auto& job : selected.jobs) {
             if (job->id.is_task() && job->ended && job->state != JobState::cancelled && reopened.insert(selected.named->id).second)
                 reopen_array(*selected.named, command.caller, outcome);
-            tally.add(requeue(*job, command.caller, outcome));
+            tally.add(requeue(state, *job, command.caller, outcome));
         }
         if (selected.waiting.empty() && selected.jobs.empty())
             tally.add(fail(Errc::not_found, "no such task of array {} is known any more", selected.named->id));

@@ -37,7 +37,7 @@ struct StartOnNode {
     NodeId node;
     JobRef job;
     std::shared_ptr<const JobRequest> request;
-    Placement placement;
+    std::shared_ptr<const Placement> placement; // of the whole job, shared by the orders to its nodes
     bool member = false; // prepares itself, and runs no script
 };
 enum class StopWhy : std::uint8_t { cancelled = 0, unknown = 1, finished = 2 };

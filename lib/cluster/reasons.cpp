@@ -113,8 +113,11 @@ PartitionAdvice why_not(const State& state, std::uint32_t index, const Job& head
         return advice;
     }
     if (!count.one_suffices) {
-        advice.text = fmt::format("needs {}; {} of the {} nodes of partition {} have room for some of it now ({})", nodes_text(*head.request),
-                                  count.partly, state.index.members[index].size(), partition.name, list_of(count, partition));
+        auto others = count;
+        others.busy -= count.partly;
+        const auto list = list_of(others, partition);
+        advice.text = fmt::format("needs {}; {} of the {} nodes of partition {} have room for some of it now{}", nodes_text(*head.request),
+                                  count.partly, state.index.members[index].size(), partition.name, list.empty() ? "" : fmt::format(" ({})", list));
         return advice;
     }
     const auto& node = *count.freest;

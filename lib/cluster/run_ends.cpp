@@ -33,7 +33,7 @@ void add_usage(Usage& sum, const Usage& part, bool first_node)
 StartOnNode start_order(const Job& job, const Run& run, std::size_t member)
 {
     return {.node = run.placement.nodes[member].node, .job = {job.id, job.incarnation}, .request = job.request,
-            .placement = run.placement, .member = member > 0};
+            .placement = std::make_shared<const Placement>(run.placement), .member = member > 0};
 }
 
 StopOnNode stop_order(const Job& job, const Run& run, std::size_t member, std::string cause)

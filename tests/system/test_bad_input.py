@@ -88,6 +88,8 @@ class BadInput(SharedCluster):
     def test_unknown_node(self):
         self.assertSays(self.c.run("jnodes", "no-such-node"), 3, "no-such-node")
         self.assertSays(self.c.run("jnodes", "drain", "no-such-node", "--reason", "x"), 3, "no-such-node")
+        for verb in ("drain", "down"):
+            self.assertSays(self.c.run("jnodes", verb, self.c.node, "--reason", "x" * 100_000), 1, "--reason")
 
     def test_ids_that_are_none(self):
         for command in ("jcancel", "jhold", "jrelease"):

@@ -6,16 +6,17 @@ import socket
 import time
 
 from jarvis_cluster import Cluster, TestCase, connect, field, frame, hello, main, wait_for
+from jarvis_network import Network
 
 
 class Node:
     """A node daemon by hand."""
 
-    def __init__(self, c):
-        self.c = c
+    def __init__(self, c, name=None, minor=0):
+        self.name = (name or c.node).encode()
         self.serial = itertools.count(1)
         self.channel = connect(c.socket_path)
-        self.channel.sendall(frame(hello(role=1, more=[(8, c.node.encode())])))
+        self.channel.sendall(frame(hello(minor=minor, role=1, more=[(8, self.name)])))
         self.channel.settimeout(0.05)
 
     def say(self, session, number, body):
@@ -23,7 +24,7 @@ class Node:
 
     def register(self):
         topology = field(1, field(1, b"\0"))        # one core with PU 0
-        self.say(0, 3, field(1, self.c.node.encode()) + field(2, b"boot") + field(3, topology) + field(7, b""))
+        self.say(0, 3, field(1, self.name) + field(2, b"boot") + field(3, topology) + field(4, 0x30) + field(7, b""))
 
     def report(self, session):
         self.say(session, 4, b"")
@@ -62,6 +63,20 @@ class Session(TestCase):
                     return node.is_cut_off()
                 wait_for(speaks_of_the_past, "the node to be cut off")
             self.assertEqual(c.node_state(), "unreachable")
+
+    def test_an_older_node_gets_no_part_of_a_job_over_several_nodes(self):
+        with Network(nodes=2, node_cores=1) as c:
+            old = c.nodes[1]
+            old.stop()
+            node = Node(c, old.node)
+            with contextlib.closing(node.channel):
+                node.register()
+                old.wait_state("idle")
+                job = c.submit("-N", "2", wrap="touch ran")
+                ended = c.wait_job(job)
+                self.assertEqual(ended["state"], "FAILED")
+                self.assertIn(f"the jnoded of node {old.node} is too old for jobs over several nodes", ended["cause"])
+                self.assertFalse((c.work() / "ran").exists())
 
 
 main()

@@ -2,7 +2,7 @@
 """Nodes that give jobs something else than what their machine has: nothing, or cores that are only counted."""
 import os
 
-from jarvis_cluster import Cluster, TestCase, main
+from jarvis_cluster import Cluster, TestCase, main, wait_for
 from jarvis_network import Network
 
 
@@ -33,9 +33,10 @@ class Shapes(TestCase):
             text = login.config.read_text()
             login.config.write_text(text.replace("[jnoded]\n", "[jnoded]\nlogin = true\n"))
             login.start()
+            # It may still be shown as it was before.
+            wait_for(lambda: (self.node(c, login.node)["cores"], self.node(c, login.node)["memory_bytes"]) == (0, 0),
+                     lambda: f"a node without cores: {self.node(c, login.node)}")
             login.wait_state("idle")
-            shown = self.node(c, login.node)
-            self.assertEqual((shown["cores"], shown["memory_bytes"]), (0, 0))
             self.assertIn("a login node: no job runs here", c.run("jnodes", "-l", check=0).out)
             job = c.submit("-n", "1", "--mem", "64", wrap="true", env={"JARVIS_SOCKET": str(login.user_socket)})
             self.assertEqual(c.wait_job(job)["nodes"], other.node)

@@ -183,6 +183,26 @@ BOOST_AUTO_TEST_CASE(aftercorr_cancels_at_the_submit_what_has_failed_already)
     BOOST_TEST((c.at(2).state == JobState::cancelled));
 }
 
+BOOST_AUTO_TEST_CASE(an_array_is_opened_again_when_what_it_waited_for_is_forgotten)
+{
+    Cluster c(nodes(1), cores(8));
+    c.submit(job().array("0-1"));
+    c.submit(job().array("0-1").after("aftercorr:1").limit(10h));
+    end_well(c, ref("1_0"));
+    end_badly(c, ref("1_1"));
+    c.cancel(alice, {"2_1"});
+    c.pass(2h);
+    c.pass(0s);
+    BOOST_TEST(!c.state().jobs.contains(JobId{1}));
+    end_badly(c, ref("2_0"));
+    BOOST_TEST((c.at(2).state == JobState::failed));
+    BOOST_TEST(c.requeue(alice, {"2_0"}) == "2_0 ok");
+    BOOST_TEST(c.running() == "2_0");
+    c.restart();
+    end_well(c, ref("2_0", 2));
+    BOOST_TEST((c.at(2).state == JobState::cancelled));
+}
+
 BOOST_AUTO_TEST_CASE(a_singleton_waits_for_all_of_its_name)
 {
     Cluster c(nodes(1), cores(8));

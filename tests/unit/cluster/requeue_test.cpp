@@ -85,6 +85,40 @@ BOOST_AUTO_TEST_CASE(tasks_of_arrays)
     BOOST_TEST(c.running() == "1_0 1_1");
 }
 
+BOOST_AUTO_TEST_CASE(so_many_tasks_at_once_and_no_more)
+{
+    Cluster c(nodes(1), cores(100));
+    c.submit(job().array("0-10000"));
+    for (std::uint32_t first = 0; first < 10001; first += 100) {
+        cluster::NodeReported report{.node = c.node("n1").id, .report = {}, .complete = false};
+        for (std::uint32_t task = first; task < std::min(first + 100, 10001u); ++task)
+            report.report.ended.push_back(failed({JobId{1, task}, Incarnation{1}}, 3));
+        c.run(std::move(report));
+    }
+    BOOST_TEST((c.at(1).state == JobState::failed));
+    BOOST_TEST(c.requeue(alice, {1}) == "1 invalid: 10001 tasks of array 1 are too many to requeue at once; the limit is 10000. Name fewer");
+    BOOST_TEST(c.requeue(alice, {"1_[1-3]"}) == "1_[1-3] ok");
+    BOOST_TEST(c.running() == "1_1 1_2 1_3");
+}
+
+// A hold of the array keeps only those back that wait in it; the pass would hold it again and again.
+BOOST_AUTO_TEST_CASE(a_task_that_no_node_can_run_any_more_is_held_by_itself)
+{
+    Cluster c(nodes(2), cores(2));
+    c.submit(job().array("0-2").tasks(2).nodes(1, 1));
+    c.submit(job().array("0-1").tasks(2).nodes(1, 1));
+    c.requeue(alice, {"1_0"});
+    c.machines["n1"] = c.machines["n2"] = some_machine(cores(1));
+    c.lose("n1");
+    c.lose("n2");
+    c.machines["n1"].boot_id = c.machines["n2"].boot_id = "another";
+    c.join("n1");
+    c.join("n2");
+    const std::string why = "held by the scheduler: no node of partition batch can ever run it: it asks for 2 cores, but n1 has 1";
+    for (const char* name : {"1_0", "1", "2"})
+        BOOST_TEST(c.reason(name) == "Held: " + why);
+}
+
 BOOST_AUTO_TEST_CASE(an_end_counts_for_others_when_it_is_final)
 {
     Cluster c(nodes(1), cores(4));
@@ -149,6 +183,28 @@ BOOST_AUTO_TEST_CASE(a_good_end_and_a_cancel_are_final)
     BOOST_TEST(c.cancel(alice, {3}) == "3 ok"); // while it waits
     BOOST_TEST((c.at(3).state == JobState::cancelled));
     BOOST_TEST(c.state().index.retries.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_may_still_run_is_not_started_again)
+{
+    Cluster c(nodes(2), cores(1));
+    c.submit(job());
+    c.lose("n1");
+    c.pass(5min);
+    BOOST_TEST((c.at(1).state == JobState::node_fail));
+    BOOST_TEST(c.requeue(alice, {1}) == "1 invalid: job 1 may still run on node n1, of which nothing is heard: it is not started again until "
+                                        "the node is back, or an operator says that nothing runs there (jnodes down --confirmed n1)");
+    c.down(root, {"n1"}, "the power supply burned", true);
+    BOOST_TEST(c.requeue(alice, {1}) == "1 ok");
+    BOOST_TEST(c.events() == "requeued 1.1: requeued by alice; started 1.2 on n2 cores 0");
+
+    c.submit(job());
+    c.lose("n2");
+    c.pass(5min);
+    c.join("n2", {.running = {ref(1, 2)}, .ended = {}});
+    BOOST_TEST(c.requeue(alice, {1}).starts_with("1 invalid: job 1 may still run on node n2"));
+    c.report("n2", {}); // it was killed there
+    BOOST_TEST(c.requeue(alice, {1}) == "1 ok");
 }
 
 BOOST_AUTO_TEST_CASE(a_failed_node_counts_only_without_requeue)

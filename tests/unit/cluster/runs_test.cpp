@@ -70,6 +70,17 @@ BOOST_AUTO_TEST_CASE(it_ends_when_all_nodes_are_through)
     BOOST_TEST(c.node("n2").free.cores.count() == 2u);
 }
 
+// Each node may say as much as the journal takes of one duration.
+BOOST_AUTO_TEST_CASE(times_add_up_to_no_more_than_the_journal_takes)
+{
+    constexpr Duration most{std::int64_t{1} << 53};
+    Three c;
+    c.prepare();
+    for (const char* node : {"n1", "n2", "n3"})
+        c.report_end(node, used(ended(ref(1)), 60s, most, mebibytes(100)));
+    BOOST_TEST((c.at(1).ended->usage.cpu_user == most));
+}
+
 BOOST_AUTO_TEST_CASE(a_report_brings_up_what_was_lost)
 {
     Three c;

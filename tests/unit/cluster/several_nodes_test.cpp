@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(a_job_gets_the_nodes_that_it_asks_for)
     c.submit(job().nodes(2, 2).tasks_per_node(2));
     BOOST_TEST(c.events() == "submitted 2"); // two whole nodes
     BOOST_TEST(c.at(2).request->resources.tasks == 4u);
-    BOOST_TEST(c.reason(2) == "Resources: needs 2 nodes; 4 of the 4 nodes of partition batch have room for some of it now (4 busy)");
+    BOOST_TEST(c.reason(2) == "Resources: needs 2 nodes; 4 of the 4 nodes of partition batch have room for some of it now");
 }
 
 BOOST_AUTO_TEST_CASE(without_a_wish_it_is_spread_only_when_no_node_could_hold_it)
