@@ -9,6 +9,7 @@
 #include "daemon/options.hpp"
 #include "daemon/signals.hpp"
 #include "discovery.hpp"
+#include "remote_controller.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -80,37 +81,6 @@ LauncherOptions launcher_options(const config::Config& config, const RunFolder& 
     return options;
 }
 
-struct Remote {
-    std::vector<HostPort> addresses;
-    std::shared_ptr<wire::TlsCredentials> credentials;
-};
-
-// The controller's addresses and our certificate; nothing when the controller is on this machine.
-Result<Remote> remote(const config::Config& config, const std::string& name)
-{
-    Remote remote;
-    for (const auto& text : config.controller.addresses) {
-        auto address = parse_host_port(text, config::default_port);
-        if (!address)
-            return std::unexpected(address.error());
-        remote.addresses.push_back(std::move(*address));
-    }
-    if (remote.addresses.empty())
-        return remote;
-    const auto files = config::tls_files(config, name);
-    auto credentials = wire::TlsCredentials::open({files.ca, files.certificate, files.key}, pki::Role::node);
-    if (!credentials)
-        return fail(credentials.error(), "controller.addresses needs a certificate");
-    const auto& context = *(*credentials)->context();
-    if (context.identity().name != name)
-        return fail(Errc::invalid, "{} is the certificate of node {}, and this is node {}", files.certificate, context.identity().name, name);
-    if (context.cluster_name() != config.cluster.name)
-        return fail(Errc::invalid, "{} is a certificate of cluster \"{}\", and the configuration names \"{}\"", files.certificate,
-                    context.cluster_name(), config.cluster.name);
-    remote.credentials = std::move(*credentials);
-    return remote;
-}
-
 Result<Setup> set_up(config::Config config, const daemon::LogOptions& log_options)
 {
     config.file = std::filesystem::absolute(config.file).string(); // jobs see it as JARVIS_CONF
@@ -118,7 +88,7 @@ Result<Setup> set_up(config::Config config, const daemon::LogOptions& log_option
     auto node = declared_node(config, name);
     if (!node)
         return std::unexpected(node.error());
-    auto far = remote(config, name);
+    auto far = remote_controller(config, name);
     if (!far)
         return std::unexpected(far.error());
     auto boot_id = daemon::read_boot_id(config.jnoded.boot_id_file);
@@ -206,7 +176,7 @@ int main_unprotected(int argc, char** argv)
             fmt::print(stderr, "{}\n", node.error().message);
             return failed;
         }
-        if (auto far = remote(*config, config::node_name(*config)); !far) {
+        if (auto far = remote_controller(*config, config::node_name(*config)); !far) {
             fmt::print(stderr, "jnoded: {}\n", far.error().message);
             return failed;
         }

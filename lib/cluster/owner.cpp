@@ -23,17 +23,17 @@ Owner::Owner(State state) : state_(std::move(state))
     settle_all();
 }
 
-Batch Owner::run(std::span<const Command> commands, Instant now, bool may_start)
+Batch Owner::run(std::span<const Command> commands, Instant now, bool may_start, Slice slice)
 {
     now = std::max(now, state_.now);
     Batch batch;
     for (const auto& command : commands)
         take(command, now, batch);
     // Before the pass, which may start what was waited for.
-    for (std::size_t steps = 0; may_start && steps < settles_per_batch && !to_settle_.empty(); ++steps)
+    for (std::size_t steps = 0; may_start && steps < slice.settles && !to_settle_.empty(); ++steps)
         if (const auto job = *to_settle_.begin(); take(SettleJob{job}, now, batch) == 0)
             to_settle_.erase(job);
-    for (std::size_t steps = 0; may_start && steps < starts_per_batch && !to_examine_.empty(); ++steps)
+    for (std::size_t steps = 0; may_start && steps < slice.starts && !to_examine_.empty(); ++steps)
         take(ContinuePass{*to_examine_.begin()}, now, batch);
     if (!batch.group.events.empty()) {
         state_.sequence = SequenceNumber{state_.sequence.value + 1};

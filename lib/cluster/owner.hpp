@@ -21,9 +21,11 @@ class Owner {
     std::set<JobId> to_settle_;          // jobs whose start or end may mean something for others
 
 public:
-    // Counted, so that a pass ends alike on any machine.
-    static constexpr std::size_t starts_per_batch = 128;
-    static constexpr std::size_t settles_per_batch = 64;
+    // How much of a pass one batch does. Counted, so that a pass ends alike on any machine.
+    struct Slice {
+        std::size_t starts = 128;
+        std::size_t settles = 64;
+    };
 
     explicit Owner(State state);
 
@@ -31,7 +33,8 @@ public:
 
     // One batch: the commands in their order, then a slice of the pass unless nothing may start (the storage keeps its
     // last space for ends of running jobs). `now` never goes backwards.
-    Batch run(std::span<const Command> commands, Instant now, bool may_start = true);
+    Batch run(std::span<const Command> commands, Instant now, bool may_start = true) { return run(commands, now, may_start, Slice()); }
+    Batch run(std::span<const Command> commands, Instant now, bool may_start, Slice slice);
 
     // True while the pass has more to do: call run() again, with or without commands.
     bool unfinished() const { return !to_examine_.empty() || !to_settle_.empty(); }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What many nodes cost the controller, each figure beside what bounds it. Run by tests/bench/run.sh on a quiet machine.
 
-    nodes.py [--quick] [--nodes N] [--cores N] [--jobs N] [--json FILE] [--folder DIR]
+    nodes.py [--quick] [--tls] [--nodes N] [--cores N] [--jobs N] [--json FILE] [--folder DIR]
 
 The controller, its storage and its connections are real. The nodes are simulated by one process (bench_node_load) that has
-the product's node core and a connection for each of them, and jobs that do nothing but take their time. Every job must have
-been launched once, ended once, and be in the accounting history once.
+the product's node core and a connection for each of them (a UNIX socket, or with --tls a TLS one with a certificate for each
+node, where every start is signed and checked), and jobs that do nothing but take their time. Every job must have been
+launched once, ended once, and be in the accounting history once.
 """
 import argparse
 import contextlib
@@ -13,6 +14,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -127,12 +129,12 @@ class Measured:
 
 class Nodes:
     def __init__(self, options):
-        self.quick, self.folder, self.threads = options.quick, options.folder, options.threads
+        self.quick, self.folder, self.threads, self.tls = options.quick, options.folder, options.threads, options.tls
         self.nodes = options.nodes or (20 if self.quick else 1000)
         self.cores = options.cores
         self.jobs = options.jobs or (200 if self.quick else 20000)
         self.submitted = 0
-        self.table = Table("jarvis.bench-nodes/1", f"{self.nodes} nodes of {self.cores} cores, state on {self.folder}")
+        self.table = Table("jarvis.bench-nodes/1", f"{self.nodes} nodes of {self.cores} cores{' over TLS' if self.tls else ''}, state on {self.folder}")
         self.row = self.table.row
         self.fsync = bench("fsync", self.folder, 0.2 if self.quick else 5)
 
@@ -225,6 +227,17 @@ class Nodes:
             raise Failure(f"{self.submitted} jobs were submitted, and the counts do not add up: {wrong}")
         print(f"{self.submitted} jobs: each launched once, ended once, in the history once")
 
+    def connect_by_tls(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = "127.0.0.1:%d" % free.getsockname()[1]
+        pki = self.c.folder / "pki"
+        for words in (("init", "--name", self.c.cluster_name), ("node", self.c.node)):
+            self.c.run("jadmin", "pki", words[0], "--dir", pki, *words[1:], check=0, seconds=10 * MINUTES)
+        text = self.c.config_path.read_text()
+        self.c.config_path.write_text(text.replace("[controller]\n", f'[controller]\nlisten = ["{address}"]\naddresses = ["{address}"]\n')
+                                      + f'\n[tls]\nca = "{pki}/ca.crt"\n')
+
     def run(self):
         c = Cluster(start=False, log='level = "info"', limits="requests_per_second = 0", controller='heartbeat = "1s"',
                     node_cores=self.cores, jnoded='name = "s0001"')
@@ -232,6 +245,8 @@ class Nodes:
         c.node = f"s[0001-{self.nodes:04}]"
         c.write_config()
         self.script = c.script(SCRIPT)
+        if self.tls:
+            self.connect_by_tls()
         try:
             c.jctld.start()
             c.wait_controller()
@@ -258,6 +273,7 @@ class Nodes:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="20 nodes and few jobs: shows that it works, measures nothing")
+    parser.add_argument("--tls", action="store_true", help="connections over TLS instead of a UNIX socket")
     parser.add_argument("--nodes", type=int, help="how many (1000)")
     parser.add_argument("--cores", type=int, default=4, help="of each node (4)")
     parser.add_argument("--jobs", type=int, help="in each measurement (20000)")

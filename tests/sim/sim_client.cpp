@@ -41,9 +41,11 @@ std::shared_ptr<const JobRequest> SimClients::some_request(std::uint32_t uid)
 void SimClients::make_wish()
 {
     const auto uid = static_cast<std::uint32_t>(1000 + world_.below(3));
-    Wish wish{.request = some_request(uid), .id = {.uid = uid, .id = {}}, .acknowledged = {}, .refused = false};
+    Wish wish{.request = some_request(uid), .id = {.uid = uid, .id = {}}, .acknowledged = {}, .refused = false, .alone = false};
     for (auto& byte : wish.id.id)
         byte = static_cast<std::uint8_t>(world_.below(256));
+    wish.alone = world_.fault(0.03);
+    world_.count["fault: client dies"] += wish.alone;
     wishes_.push_back(std::move(wish));
     submit(wishes_.size() - 1);
 }
@@ -57,7 +59,8 @@ void SimClients::submit(std::uint64_t number)
     waiting_[token] = number;
     send_(cluster::SubmitJob{.token = token, .caller = {wish.id.uid, wish.request->account.user, cluster::Role::user},
                              .request_id = wish.id, .digest = {}, .request = wish.request, .verdict = {}});
-    world_.after(world_.between(1s, 10s), [this, number] { submit(number); });
+    if (!wish.alone)
+        world_.after(world_.between(1s, 10s), [this, number] { submit(number); });
 }
 
 void SimClients::take(const cluster::Reply& reply)
@@ -66,6 +69,8 @@ void SimClients::take(const cluster::Reply& reply)
     if (found == waiting_.end())
         return;
     auto& wish = wishes_[found->second];
+    if (wish.alone)
+        return;
     if (!reply.body) {
         wish.refused |= reply.body.error().code != Errc::unavailable;
         return;
@@ -187,7 +192,7 @@ bool SimClients::satisfied() const { return unanswered().empty(); }
 std::string SimClients::unanswered() const
 {
     for (const auto& wish : wishes_)
-        if (!wish.acknowledged && !wish.refused)
+        if (!wish.acknowledged && !wish.refused && !wish.alone)
             return wish.request->name;
     return {};
 }
@@ -200,7 +205,7 @@ void SimClients::release_all()
     for (JobId job : acknowledged_)
         all.push_back({job.value, {}});
     send_(cluster::ReleaseJobs{0, {0, "root", cluster::Role::admin}, std::move(all)});
-    send_(cluster::ResumeNodes{0, {0, "root", cluster::Role::admin}, {"n0", "n1", "n2", "n3"}});
+    send_(cluster::ResumeNodes{0, {0, "root", cluster::Role::admin}, {"n0", "n1", "n2", "n3", "g0"}});
 }
 
 } // namespace jarvis::sim

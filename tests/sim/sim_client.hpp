@@ -21,6 +21,7 @@ class SimClients {
         cluster::RequestId id;
         std::optional<JobId> acknowledged;
         bool refused = false;
+        bool alone = false; // whoever submitted it died before the answer
     };
     std::vector<Wish> wishes_;
     std::set<JobId> acknowledged_;

@@ -1,7 +1,9 @@
 #include "sim_controller.hpp"
 
 #include "cluster/apply.hpp"
+#include "coverage.hpp"
 #include "journal/codec.hpp"
+#include "reason_witness.hpp"
 
 namespace jarvis::sim {
 
@@ -12,6 +14,20 @@ using namespace std::chrono_literals;
 constexpr Duration decide_delay = 200us;
 constexpr Duration tick_interval = 10s;
 constexpr cluster::Token begun = ~cluster::Token{}; // of the configuration that a start ends with
+constexpr std::uint64_t events_between_replays = 500;
+
+// The state of the job that an event is about; empty: there is none yet, or it is about none.
+std::string state_of(const cluster::State& state, const cluster::Event& event)
+{
+    return std::visit(
+        [&](const auto& e) {
+            if constexpr (requires { JobId(e.job); })
+                if (const auto job = state.find(e.job))
+                    return std::string(name(job->state));
+            return std::string();
+        },
+        event);
+}
 
 } // namespace
 
@@ -36,6 +52,7 @@ void SimController::start()
     if (!(state == truth_))
         broken("replay gives another state than what was durable (group {} against {})", state.sequence, truth_.sequence);
     replica_ = state;
+    board_.clear();
     owner_.emplace(std::move(state));
     deciding_ = writing_ = false;
     world_.say("controller starts at group {}", replica_.sequence);
@@ -73,8 +90,15 @@ void SimController::take(cluster::Command command)
         queue(std::move(command));
 }
 
+void SimController::configure(cluster::Settings settings)
+{
+    settings_ = std::move(settings);
+    take(cluster::Configure{settings_, 0});
+}
+
 void SimController::queue(cluster::Command command)
 {
+    ++world_.count[fmt::format("command: {}", name_of(command))];
     inbox_.push_back(std::move(command));
     if (!std::exchange(deciding_, true))
         plan(decide_delay, &SimController::decide);
@@ -87,7 +111,9 @@ void SimController::decide()
     const auto take = std::min<std::size_t>(inbox_.size(), 1 + world_.below(8));
     std::vector<cluster::Command> commands(inbox_.begin(), inbox_.begin() + static_cast<std::ptrdiff_t>(take));
     inbox_.erase(inbox_.begin(), inbox_.begin() + static_cast<std::ptrdiff_t>(take));
-    auto batch = owner_->run(commands, elapsed());
+    // Sometimes a pass is done at once, sometimes step by step with other commands between.
+    const auto slice = world_.chance(0.5) ? cluster::Owner::Slice{} : cluster::Owner::Slice{world_.below(3), world_.below(3)};
+    auto batch = owner_->run(commands, elapsed(), true, slice);
     check_books(owner_->state());
     undurable_.push_back(std::move(batch));
     if (!std::exchange(writing_, true))
@@ -101,12 +127,15 @@ void SimController::decide()
 void SimController::write()
 {
     writing_ = false;
-    if (!undurable_.front().group.events.empty() && world_.fault(0.005)) {
-        ++world_.count["fault: append with unknown outcome"];
-        if (world_.chance(0.5))
+    if (!undurable_.front().group.events.empty()) {
+        const bool full = world_.faults && world_.now < full_until_;
+        const bool unknown = world_.fault(0.005);
+        world_.count["fault: storage is full"] += full;
+        world_.count["fault: append with unknown outcome"] += unknown && !full;
+        if (unknown && !full && world_.chance(0.5))
             persist(undurable_.front());
-        storage_failed();
-        return;
+        if (full || unknown)
+            return storage_failed();
     }
     auto batch = std::move(undurable_.front());
     undurable_.pop_front();
@@ -123,31 +152,56 @@ void SimController::persist(const cluster::Batch& batch)
     if (batch.group.events.empty())
         return;
     journal_.push_back(journal::encode_group(batch.group));
-    for (const auto& event : batch.group.events) {
-        if (auto fits = journal::check_event(truth_, event); !fits)
-            broken("an event that was decided does not fit: {}", fits.error().message);
-        if (const auto* e = std::get_if<cluster::JobSubmitted>(&event); e && !submitted_.insert(e->job).second)
-            broken("job id {} was given twice", e->job);
-        if (const auto* e = std::get_if<cluster::JobEnded>(&event); e && ++ends_[e->job] > 1)
-            broken("job {} ended twice", e->job);
-        if (const auto* e = std::get_if<cluster::JobRequeued>(&event); e && truth_.find(e->job)->ended)
-            --ends_[e->job];
-        dependencies_.see(truth_, event);
-        cluster::apply(truth_, event, batch.group.at);
-        outside_.durable(event);
-        ++world_.count[fmt::format("event: {:02}", event.index())];
-    }
+    const auto replays = events_ / events_between_replays;
+    for (const auto& event : batch.group.events)
+        persist(event, batch.group.at);
     truth_.sequence = batch.group.sequence;
     check_books(truth_);
     check_arrays(truth_);
+    if (events_ / events_between_replays != replays && !(read_storage() == truth_))
+        broken("replay does not equal live at group {}", truth_.sequence);
+}
+
+void SimController::persist(const cluster::Event& event, Instant at)
+{
+    if (auto fits = journal::check_event(truth_, event); !fits)
+        broken("an event that was decided does not fit: {}", fits.error().message);
+    if (const auto* e = std::get_if<cluster::JobSubmitted>(&event); e && !submitted_.insert(e->job).second)
+        broken("job id {} was given twice", e->job);
+    if (const auto* e = std::get_if<cluster::JobEnded>(&event); e && ++ends_[e->job] > 1)
+        broken("job {} ended twice", e->job);
+    if (const auto* e = std::get_if<cluster::JobRequeued>(&event); e && truth_.find(e->job)->ended)
+        --ends_[e->job];
+    dependencies_.see(truth_, event);
+    const auto before = state_of(truth_, event);
+    cluster::apply(truth_, event, at);
+    if (const auto after = state_of(truth_, event); after != before && !after.empty())
+        ++world_.count[fmt::format("state: {} -> {}", before.empty() ? "new" : before, after)];
+    outside_.durable(event);
+    ++events_;
+    ++world_.count[fmt::format("event: {}", name_of(event))];
+}
+
+bool SimController::is_idle() const
+{
+    const auto wake = cluster::next_wake(owner_->state());
+    return serving_ && inbox_.empty() && undurable_.empty() && !owner_->unfinished() && !(wake && *wake <= elapsed());
 }
 
 // In this order: the followers, then replies and effects.
 void SimController::publish(cluster::Batch batch)
 {
+    if (replica_.sequence > truth_.sequence)
+        broken("a follower is at group {}, and the journal ends with {}", replica_.sequence, truth_.sequence);
     if (!batch.group.events.empty())
         cluster::apply(replica_, batch.group);
+    for (auto& advice : batch.advice)
+        board_[advice.partition] = std::move(advice);
     maybe_snapshot();
+    if (!batch.group.events.empty() && is_idle()) {
+        ++world_.count["check: reasons of pending jobs"];
+        check_reasons(replica_, board_);
+    }
     for (auto& effect : batch.effects) {
         auto* reply = std::get_if<cluster::Reply>(&effect);
         if (reply && reply->token == begun) {
@@ -186,6 +240,7 @@ void SimController::storage_failed()
     if (!(state == truth_))
         broken("after a failed append the storage holds another state than what is durable");
     replica_ = state;
+    board_.clear();
     owner_.emplace(std::move(state));
     deciding_ = true;
     plan(world_.between(1s, 5s), &SimController::decide);
@@ -204,16 +259,27 @@ void SimController::maybe_snapshot()
 {
     if (!world_.chance(0.0005))
         return;
+    // Of the state as it is now; groups are journaled while it is written, and a crash meanwhile leaves nothing of it.
+    world_.after(world_.between(1ms, 30s), [this, life = life_, state = std::make_shared<const cluster::State>(replica_)] {
+        if (life == life_)
+            write_snapshot(*state);
+    });
+}
+
+void SimController::write_snapshot(const cluster::State& state)
+{
+    if (state.sequence.value < first_)
+        return; // a later one was quicker
     ++world_.count["snapshot"];
     std::vector<std::string> pieces;
-    auto written = journal::encode_snapshot(replica_, [&](std::string_view piece) {
+    auto written = journal::encode_snapshot(state, [&](std::string_view piece) {
         pieces.emplace_back(piece);
         return Result<void>{};
     });
     if (!written)
         broken("a snapshot cannot be written: {}", written.error().message);
     snapshot_ = std::move(pieces);
-    const auto keep = replica_.sequence.value + 1;
+    const auto keep = state.sequence.value + 1;
     journal_.erase(journal_.begin(), journal_.begin() + static_cast<std::ptrdiff_t>(keep - first_));
     first_ = keep;
     check_replay();

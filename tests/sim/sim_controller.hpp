@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cluster/owner.hpp"
+#include "cluster/reasons.hpp"
 #include "dependency_witness.hpp"
 #include "world.hpp"
 
@@ -32,6 +33,11 @@ public:
     void start();
     void crash();
     void take(cluster::Command command);
+    // Other settings, now and after every start.
+    void configure(cluster::Settings settings);
+    const cluster::Settings& settings() const { return settings_; }
+    // No append succeeds for so long, and nothing of it is stored.
+    void fill_storage(Duration time) { full_until_ = world_.now + time; }
     // Wall time against elapsed time.
     void jump_wall(Duration by) { wall_shift_ += by; }
 
@@ -48,6 +54,7 @@ private:
     Outside outside_;
     cluster::Uuid uuid_{};
     Duration wall_shift_{};
+    Duration full_until_{};
     std::uint64_t life_ = 0; // counts starts and storage failures: steps planned by an earlier one do nothing
 
     // On disk.
@@ -58,6 +65,7 @@ private:
     // In memory.
     std::optional<cluster::Owner> owner_;
     cluster::State replica_;
+    cluster::AdviceBoard board_;
     std::deque<cluster::Command> inbox_;
     std::deque<cluster::Batch> undurable_;
     bool serving_ = false, deciding_ = false, writing_ = false;
@@ -66,6 +74,7 @@ private:
     cluster::State truth_;
     std::map<JobId, std::uint64_t> ends_;
     std::set<JobId> submitted_;
+    std::uint64_t events_ = 0;
     DependencyWitness dependencies_;
 
     WallTime wall() const { return WallTime(world_.now + wall_shift_); }
@@ -76,10 +85,13 @@ private:
     void decide();
     void write();
     void persist(const cluster::Batch& batch);
+    void persist(const cluster::Event& event, Instant at);
     void publish(cluster::Batch batch);
     void storage_failed();
+    bool is_idle() const; // nothing waits to be decided, and nothing is due
     void tick();
     void maybe_snapshot();
+    void write_snapshot(const cluster::State& state);
     cluster::State read_storage() const;
 };
 

@@ -1,13 +1,16 @@
 #include "sim_node.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 namespace jarvis::sim {
 
 using namespace std::chrono_literals;
 
-void Witness::started(const std::string& node, node::JobKey key, const CoreSet& cores)
+void Witness::started(const std::string& node, node::JobKey key, const CoreSet& cores, std::uint32_t node_count)
 {
+    if (const auto ready = 1 + prepared_[key].size(); ready != node_count)
+        broken("the script of job {} starts on {}, and {} of its {} nodes are ready", key.job, node, ready, node_count);
     if (auto [other, is_new] = running_.emplace(key.job, key); !is_new)
         broken("job {} runs twice: incarnation {} starts on {} while {} runs", key.job, key.incarnation, node,
                other->second.incarnation);
@@ -16,10 +19,16 @@ void Witness::started(const std::string& node, node::JobKey key, const CoreSet& 
     if (over_.contains(key))
         broken("incarnation {} of job {} starts on {}, and the journal says that it is over", key.incarnation, key.job, node);
     where_[key.job] = node;
-    member_started(node, key, cores);
+    hold(node, key, cores);
 }
 
-void Witness::member_started(const std::string& node, node::JobKey key, const CoreSet& cores)
+void Witness::member_prepared(const std::string& node, node::JobKey key, const CoreSet& cores)
+{
+    prepared_[key].insert(node);
+    hold(node, key, cores);
+}
+
+void Witness::hold(const std::string& node, node::JobKey key, const CoreSet& cores)
 {
     for (const auto& [neighbour, held] : cores_[node]) {
         if (held.intersects(cores))
@@ -50,7 +59,8 @@ void Witness::over(node::JobKey key, std::optional<int> exit_code)
 }
 
 SimNode::SimNode(World& world, Witness& witness, std::string name, Topology topology, Outside outside)
-    : world_(world), witness_(witness), name_(std::move(name)), topology_(std::move(topology)), outside_(std::move(outside))
+    : world_(world), witness_(witness), name_(std::move(name)), topology_(std::move(topology)), outside_(std::move(outside)),
+      clock_rate_(1 + (static_cast<double>(world.below(1001)) - 500) * 1e-6)
 {
 }
 
@@ -95,6 +105,15 @@ void SimNode::reboot()
     if (world_.chance(0.7))
         folder_.clear();
     ++boots_;
+}
+
+void SimNode::jump_clock(Duration by)
+{
+    ++world_.count["fault: node clock jumped"];
+    clock_shift_ += by;
+    daemon_since_ = clock(); // whatever is due is late by no fault of the daemon
+    if (daemon_)
+        step(node::TimePassed{});
 }
 
 node::Recovered SimNode::recovered() const
@@ -173,7 +192,7 @@ void SimNode::plan_wake()
     const auto wake = daemon_ ? node::next_wake(*daemon_) : std::nullopt;
     if (!wake)
         return;
-    const auto delay = std::max(Duration{}, *wake - clock());
+    const auto delay = Duration(static_cast<std::int64_t>(static_cast<double>(std::max(Duration{}, *wake - clock()).count()) / clock_rate_) + 1);
     world_.after(delay, [this, life = life_, number = ++wake_] {
         if (life == life_ && number == wake_ && daemon_)
             step(node::TimePassed{});
@@ -227,7 +246,7 @@ void SimNode::run_process(node::JobKey key)
     if (folder_[key].order.role == node::Role::member)
         return run_member(key);
     const auto& cores = folder_[key].order.placement.cores;
-    witness_.started(name_, key, cores);
+    witness_.started(name_, key, cores, folder_[key].order.node_count);
     const auto life = ++process_lives_;
     processes_[key] = {.cores = cores, .ignores_term = world_.chance(0.1), .life = life};
     ++world_.count["job: process started"];
@@ -245,7 +264,7 @@ void SimNode::run_process(node::JobKey key)
 void SimNode::run_member(node::JobKey key)
 {
     const auto& cores = folder_[key].order.placement.cores;
-    witness_.member_started(name_, key, cores);
+    witness_.member_prepared(name_, key, cores);
     processes_[key] = {.cores = cores, .ignores_term = true, .life = ++process_lives_, .member = true};
     ++world_.count["job: member prepared"];
     world_.say("{}: job {}.{} is prepared", name_, key.job, key.incarnation);

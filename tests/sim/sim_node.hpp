@@ -19,18 +19,23 @@ class Witness {
     std::map<JobId, std::string> where_;         // the node of each in `running_`
     std::set<std::pair<std::string, node::JobKey>> condemned_; // by node: over without anybody having seen it, since the node was taken to be down
     std::map<std::string, std::map<node::JobKey, CoreSet>> cores_;
+    std::map<node::JobKey, std::set<std::string>> prepared_; // members that were ready once
+
+    void hold(const std::string& node, node::JobKey key, const CoreSet& cores);
 
 public:
-    void started(const std::string& node, node::JobKey key, const CoreSet& cores);
+    // The script of a job on so many nodes.
+    void started(const std::string& node, node::JobKey key, const CoreSet& cores, std::uint32_t node_count);
     void ended(const std::string& node, node::JobKey key, std::optional<int> wait_status);
     // The part of a job on a node that is not its first: it holds cores, and nothing runs there by itself.
-    void member_started(const std::string& node, node::JobKey key, const CoreSet& cores);
+    void member_prepared(const std::string& node, node::JobKey key, const CoreSet& cores);
     void member_ended(const std::string& node, node::JobKey key) { cores_[node].erase(key); }
     // The journal says that this incarnation is over, with this exit code if it had one: it must be so, for good.
     void over(node::JobKey key, std::optional<int> exit_code);
     // The journal says that this node is down, and a part of this incarnation was on it: it may be over before it ends there.
     void condemn(const std::string& node, node::JobKey key) { condemned_.emplace(node, key); }
     const std::map<JobId, node::JobKey>& running() const { return running_; }
+    const std::string& node_of(JobId running) const { return where_.at(running); }
     bool quiet() const { return running_.empty(); }
 };
 
@@ -48,6 +53,8 @@ public:
     const std::string& name() const { return name_; }
     bool daemon_up() const { return daemon_.has_value(); }
     cluster::Registration registration() const;
+    // Not declared: it joins a class by its certificate.
+    bool certified() const { return name_.starts_with('g'); }
     // The run-time folder and the processes are empty.
     bool quiet() const { return folder_.empty() && processes_.empty(); }
     bool busy() const { return !processes_.empty(); }
@@ -55,6 +62,8 @@ public:
     void start_daemon();
     void kill_daemon();
     void reboot();
+    // Its clock goes forward at once, as that of a machine that was suspended.
+    void jump_clock(Duration by);
     // A connection was made, with this number; the controller greeted.
     void connected(std::uint64_t connection, const std::string& cluster, Epoch epoch);
     void disconnected(std::uint64_t connection);
@@ -85,6 +94,8 @@ private:
     std::string name_;
     Topology topology_;
     Outside outside_;
+    double clock_rate_;       // against the world's
+    Duration clock_shift_{};
     std::uint64_t boots_ = 1;
     std::uint64_t life_ = 0; // of the daemon
     std::uint64_t process_lives_ = 0;
@@ -95,7 +106,7 @@ private:
     std::uint64_t wake_ = 0;
 
     std::string boot_id() const { return fmt::format("{}-{}", name_, boots_); }
-    Instant clock() const { return Instant(world_.now); }
+    Instant clock() const { return Instant(Duration(static_cast<std::int64_t>(static_cast<double>(world_.now.count()) * clock_rate_)) + clock_shift_); }
     void step(node::Input input);
     void plan_wake();
     void carry_out(node::Effect effect);

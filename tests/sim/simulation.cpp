@@ -1,5 +1,7 @@
 #include "simulation.hpp"
 
+#include "base/units.hpp"
+#include "network.hpp"
 #include "sim_client.hpp"
 #include "sim_controller.hpp"
 #include "sim_node.hpp"
@@ -14,6 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration day = 24h;
 constexpr std::size_t node_count = 4;
+constexpr Duration longest_unknown = 5min; // a few heartbeats, and time for a job to end in
 
 Topology some_topology(World& world)
 {
@@ -34,8 +37,10 @@ cluster::Settings settings(World& world)
     settings.nodes = {"n0", "n1", "n2", "n3"};
     settings.partitions = {{.name = "batch", .nodes = {"n0", "n1", "n2", "n3"}, .is_default = true, .default_time = {}, .max_time = {}, .up = true,
                             .confinement = Confinement::none, .default_memory_per_cpu = {}},
-                           {.name = "small", .nodes = {"n0", "n1"}, .is_default = false, .default_time = {}, .max_time = 3h, .up = true,
+                           {.name = "small", .nodes = {"n2", "n3"}, .is_default = false, .default_time = {}, .max_time = 3h, .up = true,
                             .confinement = Confinement::none, .default_memory_per_cpu = mebibytes(256)}};
+    settings.node_classes = {{.name = "guests", .accept_all = true}};
+    settings.partitions[0].node_classes = {"guests"};
     // In every second cluster nodes are down before they come back.
     settings.down_after = world.chance(0.5) ? world.between(1min, 15min) : Duration(1000h);
     return settings;
@@ -46,50 +51,48 @@ class Simulation {
     Options options_;
     Witness witness_;
     SimController controller_;
+    Network network_;
     SimClients clients_;
     std::vector<std::unique_ptr<SimNode>> nodes_;
-
-    // Connections of nodes, as the controller's front keeps them.
-    struct Link {
-        SimNode* node = nullptr;
-        cluster::SessionId session = 0; // of its last Register
-        bool welcome = false;
-        std::uint64_t sent_serial = 0, taken_serial = 0;
-        Duration heard{}; // when something of its session came last
-        bool dumb = false, deaf = false; // nothing comes from it; nothing gets to it
-    };
-    std::uint64_t last_connection_ = 0;
-    cluster::SessionId last_session_ = 0;
-    std::map<std::uint64_t, Link> links_;
+    std::map<std::string, Duration> lost_;     // connected nodes that the controller takes for lost, since when
+    std::map<node::JobKey, Duration> unknown_; // what runs and the controller does not know, since when
 
 public:
     Simulation(std::uint64_t seed, const Options& options)
         : world_(seed), options_(options),
           controller_(world_, settings(world_),
-                      {.reply = [this](cluster::Reply reply) { over_network([this, reply = std::move(reply)] { clients_.take(reply); }); },
-                       .to_node = [this](cluster::Effect effect) { route(std::move(effect)); },
-                       .down = [this] { drop_all(); },
+                      {.reply = [this](cluster::Reply reply) { network_.send([this, reply = std::move(reply)] { clients_.take(reply); }); },
+                       .to_node = [this](cluster::Effect effect) { network_.route(std::move(effect)); },
+                       .down = [this] { network_.drop_all(); },
                        .durable = [this](const cluster::Event& event) { compare(event); }}),
-          clients_(world_, [this](cluster::Command command) { over_network([this, command = std::move(command)] { controller_.take(command); }); })
+          network_(world_, controller_), clients_(world_, [this](cluster::Command command) { network_.send([this, command = std::move(command)] { controller_.take(command); }); })
     {
         world_.trace = options.trace;
-        for (std::size_t i = 0; i < node_count; ++i)
+        const auto guests = world_.below(2);
+        for (std::size_t i = 0; i < node_count + guests; ++i)
             nodes_.push_back(std::make_unique<SimNode>(
-                world_, witness_, fmt::format("n{}", i), some_topology(world_),
-                SimNode::Outside{.send = [this](SimNode& n, std::uint64_t c, node::Send s) { from_node(n, c, std::move(s)); },
-                                 .connect = [this](SimNode& n) { dial(n); },
-                                 .hang_up = [this](SimNode& n) { hang_up(n); }}));
+                world_, witness_, i < node_count ? fmt::format("n{}", i) : std::string("g0"), some_topology(world_),
+                SimNode::Outside{.send = [this](SimNode& n, std::uint64_t c, node::Send s) { network_.from_node(n, c, std::move(s)); },
+                                 .connect = [this](SimNode& n) { network_.dial(n); },
+                                 .hang_up = [this](SimNode& n) { network_.hang_up(n); }}));
     }
 
-    std::map<std::string, std::uint64_t> run()
+    Counts run()
     {
         controller_.start();
         for (auto& node : nodes_)
             world_.after(world_.between(0s, 10s), [&node] { node->start_daemon(); });
         for (std::uint64_t i = 0; i < options_.jobs; ++i)
-            world_.after(world_.between(0s, day), [this] { clients_.make_wish(); });
+            world_.after(world_.between(0s, day), [this, i] {
+                if (!options_.without_jobs.contains(i))
+                    clients_.make_wish();
+            });
+        watch();
         for (std::uint64_t i = 0; i < options_.faults; ++i)
-            world_.after(world_.between(1min, day), [this] { some_fault(); });
+            world_.after(world_.between(1min, day), [this, i] {
+                if (!options_.without_faults.contains(i))
+                    some_fault();
+            });
         world_.after(day - 3min, [this] { storm(); });
         while (world_.step(day))
             ;
@@ -115,6 +118,7 @@ private:
         if (const auto* down = std::get_if<cluster::NodeDowned>(&event)) {
             const auto& node = controller_.truth().nodes[down->node.value];
             world_.say("journal: node {} is down: {}", node.name, down->down.reason);
+            world_.count["fault: node silent for too long"] += down->down.by.empty();
             for (const auto& [ref, noted] : node.condemned)
                 witness_.condemn(node.name, {ref.job, ref.incarnation});
         }
@@ -123,212 +127,6 @@ private:
             if (requeued->end) // not of one that had ended before
                 witness_.over({requeued->job, requeued->incarnation}, requeued->end->exit_code);
         }
-    }
-
-    // A message is late, and in bad times lost or doubled. Those of one connection and direction keep their order as TCP
-    // has it; doubled ones do not.
-    template <class F>
-    void over_network(F deliver)
-    {
-        if (world_.fault(world_.loss)) {
-            ++world_.count["fault: message lost"];
-            return;
-        }
-        if (world_.fault(0.02)) {
-            ++world_.count["fault: message doubled"];
-            world_.after(world_.between(1ms, 2min), deliver);
-        }
-        world_.after(world_.between(50us, world_.fault(0.02) ? Duration(30s) : Duration(5ms)), deliver);
-    }
-
-    void dial(SimNode& node)
-    {
-        world_.after(world_.between(10ms, 2s), [this, &node] {
-            if (!node.daemon_up() || node.connection != 0)
-                return;
-            if (!controller_.serving() || world_.fault(0.05)) {
-                dial(node);
-                return;
-            }
-            const auto number = ++last_connection_;
-            links_[number] = {.node = &node, .heard = world_.now};
-            listen(number);
-            node.connected(number, std::string(controller_.uuid().begin(), controller_.uuid().end()), controller_.epoch());
-        });
-    }
-
-    // A node that says nothing of its session for three heartbeats is cut off: it may be in an older one, of whose end it
-    // does not know.
-    void listen(std::uint64_t number)
-    {
-        world_.after(10s, [this, number] {
-            const auto link = links_.find(number);
-            if (link == links_.end())
-                return;
-            if (world_.now - link->second.heard > 35s)
-                return cut(number, "silent");
-            listen(number);
-        });
-    }
-
-    void hang_up(SimNode& node)
-    {
-        const auto number = std::exchange(node.connection, 0);
-        lost(number);
-    }
-
-    // The controller notices that a connection is gone.
-    void lost(std::uint64_t number)
-    {
-        auto found = links_.find(number);
-        if (found == links_.end())
-            return;
-        const auto link = found->second;
-        links_.erase(found);
-        for (const auto& [other, newer] : links_)
-            if (newer.node == link.node && newer.session > link.session)
-                return;
-        if (link.session != 0)
-            controller_.take(cluster::NodeDisconnected{link.node->name()});
-    }
-
-    void drop_all()
-    {
-        auto links = std::exchange(links_, {});
-        for (auto& [number, link] : links)
-            world_.after(world_.between(0s, 3s), [node = link.node, number = number] { node->disconnected(number); });
-    }
-
-    void cut(std::uint64_t number, std::string_view why)
-    {
-        ++world_.count[fmt::format("connection cut: {}", why)];
-        auto* node = links_.at(number).node;
-        lost(number);
-        world_.after(world_.between(0s, 1min), [node, number] { node->disconnected(number); });
-    }
-
-    void from_node(SimNode& node, std::uint64_t connection, node::Send sent)
-    {
-        over_network([this, &node, connection, sent = std::move(sent)] {
-            auto found = links_.find(connection);
-            if (found == links_.end())
-                return;
-            auto& link = found->second;
-            if (link.dumb)
-                return;
-            if (const auto* registered = std::get_if<node::Register>(&sent.message)) {
-                link.session = ++last_session_;
-                link.welcome = false;
-                link.sent_serial = 0;
-                link.taken_serial = sent.serial;
-                link.heard = world_.now;
-                controller_.take(cluster::RegisterNode{link.session, node.name(), node.registration(), report_of(registered->report)});
-                return;
-            }
-            if (!link.welcome || sent.session != link.session || sent.serial <= link.taken_serial)
-                return;
-            link.taken_serial = sent.serial;
-            link.heard = world_.now;
-            const auto id = controller_.truth().index.nodes.at(node.name());
-            const auto* whole = std::get_if<node::Report>(&sent.message);
-            controller_.take(cluster::NodeReported{id, whole ? report_of(*whole) : report_of_one(sent.message), whole != nullptr});
-        });
-    }
-
-    static cluster::NodeReport report_of(const node::Report& report)
-    {
-        cluster::NodeReport result;
-        for (const auto& running : report.running) {
-            result.running.push_back({running.key.job, running.key.incarnation});
-            if (running.prepared)
-                result.prepared.push_back(result.running.back());
-        }
-        for (const auto& ended : report.ended)
-            result.ended.push_back({{ended.key.job, ended.key.incarnation}, ended.end, ended.usage});
-        return result;
-    }
-
-    static cluster::NodeReport report_of_one(const node::Message& message)
-    {
-        if (const auto* prepared = std::get_if<node::ReportPrepared>(&message))
-            return {.running = {}, .ended = {}, .prepared = {{prepared->key.job, prepared->key.incarnation}}};
-        return report_of({.running = {}, .ended = {std::get<node::ReportEnded>(message)}});
-    }
-
-    std::map<std::uint64_t, Link>::iterator link_of(cluster::SessionId session)
-    {
-        return std::find_if(links_.begin(), links_.end(), [&](const auto& l) { return l.second.session == session; });
-    }
-
-    // The welcome connection of a node.
-    std::map<std::uint64_t, Link>::iterator link_of(NodeId id)
-    {
-        const auto& name = controller_.truth().nodes.at(id.value).name;
-        auto best = links_.end();
-        for (auto it = links_.begin(); it != links_.end(); ++it)
-            if (it->second.welcome && it->second.node->name() == name && (best == links_.end() || it->second.session > best->second.session))
-                best = it;
-        return best;
-    }
-
-    void route(cluster::Effect effect)
-    {
-        if (const auto* welcome = std::get_if<cluster::WelcomeNode>(&effect)) {
-            if (auto link = link_of(welcome->session); link != links_.end()) {
-                link->second.welcome = true;
-                const auto& s = controller_.truth().settings;
-                to_node(link, node::Welcomed{cluster_name(), controller_.epoch(), link->second.session, s.heartbeat, s.kill_grace});
-            }
-            return;
-        }
-        if (const auto* refused = std::get_if<cluster::RefuseNode>(&effect))
-            broken("a node was refused: {}", refused->reason);
-        if (const auto* start = std::get_if<cluster::StartOnNode>(&effect))
-            order(start->node, start_order(*start));
-        else if (const auto* stop = std::get_if<cluster::StopOnNode>(&effect))
-            order(stop->node, stop_order(*stop));
-        else if (const auto* signal = std::get_if<cluster::SignalOnNode>(&effect))
-            order(signal->node, node::SignalOrder{{signal->job.job, signal->job.incarnation}, signal->signal, signal->batch_only});
-        else if (const auto* ack = std::get_if<cluster::AckOnNode>(&effect))
-            order(ack->node, node::AckEnded{{ack->job.job, ack->job.incarnation}});
-    }
-
-    std::string cluster_name() const { return {controller_.uuid().begin(), controller_.uuid().end()}; }
-
-    static node::StartOrder start_order(const cluster::StartOnNode& start)
-    {
-        node::StartOrder order;
-        order.key = {start.job.job, start.job.incarnation};
-        order.role = start.member ? node::Role::member : node::Role::script;
-        order.request = *start.request;
-        order.node_count = static_cast<std::uint32_t>(start.placement->nodes.size());
-        for (const auto& part : start.placement->nodes)
-            if (part.node == start.node)
-                order.placement = part;
-        return order;
-    }
-
-    static node::StopOrder stop_order(const cluster::StopOnNode& stop)
-    {
-        const auto why = stop.why == cluster::StopWhy::unknown    ? node::StopWhy::unknown
-                         : stop.why == cluster::StopWhy::finished ? node::StopWhy::finished
-                                                                  : node::StopWhy::cancelled;
-        return {{stop.job.job, stop.job.incarnation}, why, stop.cause};
-    }
-
-    void order(NodeId node, node::Order order)
-    {
-        auto link = link_of(node);
-        if (link == links_.end())
-            return;
-        node::FromController message{controller_.epoch(), link->second.session, ++link->second.sent_serial, std::move(order)};
-        to_node(link, std::move(message));
-    }
-
-    void to_node(std::map<std::uint64_t, Link>::iterator link, node::Input message)
-    {
-        if (!link->second.deaf)
-            over_network([node = link->second.node, number = link->first, message = std::move(message)] { node->receive(number, message); });
     }
 
     SimNode& some_node(bool busy)
@@ -343,7 +141,7 @@ private:
     void some_fault()
     {
         auto& node = some_node(world_.chance(0.5));
-        switch (world_.below(9)) {
+        switch (world_.below(12)) {
         case 0:
         case 1:
             controller_.crash();
@@ -358,16 +156,18 @@ private:
             world_.after(world_.between(10s, 30min), [&node] { if (!node.daemon_up()) node.start_daemon(); });
             break;
         case 4:
-            if (!links_.empty())
-                cut(std::next(links_.begin(), static_cast<std::ptrdiff_t>(world_.below(links_.size())))->first, "fault");
+            network_.cut_one();
             break;
         case 5:
             ++world_.count["fault: wall clock jumped"];
             controller_.jump_wall(world_.between(-1h, 1h));
             break;
-        case 6: half_cut(node); break;
+        case 6: network_.half_cut(node); break;
+        case 8: node.jump_clock(world_.between(0s, 2h)); break;
+        case 9: controller_.fill_storage(world_.between(1s, 10min)); break;
+        case 10: close_a_partition(); break;
         case 7:
-            ++world_.count["node set down"];
+            ++world_.count["fault: node set down"];
             controller_.take(cluster::DownNodes{0, {0, "root", cluster::Role::admin}, {node.name()}, "it smells of smoke", !node.daemon_up() && node.quiet()});
             world_.after(world_.between(1min, 2h), [this, &node] {
                 controller_.take(cluster::ResumeNodes{0, {0, "root", cluster::Role::admin}, {node.name()}});
@@ -382,19 +182,57 @@ private:
         }
     }
 
-    // One direction of a node's connection carries nothing any more, for a while, and nobody is told.
-    void half_cut(SimNode& node)
+    // By a change of the configuration, for a while.
+    void close_a_partition()
     {
-        const auto link = links_.find(node.connection);
-        if (link == links_.end())
-            return;
-        ++world_.count["fault: connection cut in one direction"];
-        const bool dumb = world_.chance(0.5);
-        (dumb ? link->second.dumb : link->second.deaf) = true;
-        world_.after(world_.between(1s, 20min), [this, number = link->first] {
-            if (const auto again = links_.find(number); again != links_.end())
-                again->second.dumb = again->second.deaf = false;
-        });
+        auto settings = controller_.settings();
+        settings.partitions[1].up = false;
+        controller_.configure(std::move(settings));
+        world_.after(world_.between(1min, 2h), [this] { open_partitions(); });
+    }
+
+    void open_partitions()
+    {
+        auto settings = controller_.settings();
+        settings.partitions[1].up = true;
+        controller_.configure(std::move(settings));
+    }
+
+    // What runs and is not known to the controller is ended within minutes, wherever the connection is good. (When every second
+    // message is lost, nothing is said of how long things take.)
+    void watch()
+    {
+        std::map<node::JobKey, Duration> now;
+        if (controller_.serving() && world_.loss < 0.1)
+            for (const auto& [id, key] : witness_.running())
+                if (!is_known(key) && network_.is_well_connected(witness_.node_of(id)))
+                    now.emplace(key, unknown_.contains(key) ? unknown_.at(key) : world_.now);
+        for (const auto& [key, since] : now)
+            if (world_.now - since > longest_unknown)
+                broken("incarnation {} of job {} runs on {}, and the controller does not know it for {}", key.incarnation, key.job,
+                       witness_.node_of(key.job), format_duration_exact(world_.now - since));
+        unknown_ = std::move(now);
+        watch_nodes();
+        world_.after(1min, [this] { watch(); });
+    }
+
+    // A node whose connection is good is not taken for lost for longer than until its next registration.
+    void watch_nodes()
+    {
+        std::map<std::string, Duration> now;
+        for (const auto& node : controller_.truth().nodes)
+            if (!node.connected && controller_.serving() && network_.is_well_connected(node.name))
+                now.emplace(node.name, lost_.contains(node.name) ? lost_.at(node.name) : world_.now);
+        for (const auto& [name, since] : now)
+            if (world_.now - since > longest_unknown)
+                broken("node {} is connected, and has been taken for lost for {}", name, format_duration_exact(world_.now - since));
+        lost_ = std::move(now);
+    }
+
+    bool is_known(const node::JobKey& key) const
+    {
+        const auto job = controller_.truth().find(key.job);
+        return job && holds_resources(job->state) && job->incarnation == key.incarnation;
     }
 
     bool quiet() const
@@ -420,8 +258,11 @@ private:
     void become_quiet()
     {
         world_.faults = false;
+        world_.loss = 0;
+        network_.heal();
         if (!controller_.up())
             controller_.start();
+        open_partitions();
         for (auto& node : nodes_)
             if (!node->daemon_up())
                 node->start_daemon();
@@ -481,7 +322,7 @@ private:
                 found.emplace(key, "was started and does not run");
         }
         for (const auto& [id, key] : witness_.running())
-            if (const auto job = controller_.truth().find(id); !job || !holds_resources(job->state) || job->incarnation != key.incarnation)
+            if (!is_known(key))
                 found.emplace(key, "runs and should not");
         return found;
     }
@@ -499,6 +340,9 @@ private:
         for (const auto& [key, what] : disagreements())
             if (before.contains(key))
                 broken("incarnation {} of job {} {}", key.incarnation, key.job, what);
+        for (const auto& node : controller_.truth().nodes)
+            if (network_.is_well_connected(node.name) && (!node.connected || !node.condemned.empty()))
+                broken("node {} is connected, and the controller takes it for {}", node.name, state_name(node));
     }
 
     std::string describe(JobId id) const
@@ -510,7 +354,7 @@ private:
 
 } // namespace
 
-std::map<std::string, std::uint64_t> simulate(std::uint64_t seed, const Options& options)
+Counts simulate(std::uint64_t seed, const Options& options)
 {
     return Simulation(seed, options).run();
 }

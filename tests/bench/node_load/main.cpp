@@ -1,5 +1,6 @@
 // Many nodes in one process, for a real controller to serve: all those of its configuration, each with a connection of its
-// own and the product's node core, and with jobs that do nothing but take their time.
+// own and the product's node core, and with jobs that do nothing but take their time. Where the configuration says
+// controller.addresses they connect over TLS, each with a certificate of its own, else by the controller's socket.
 //
 //   bench_node_load --config FILE [--threads N] [--cores N] [--run-ms N]
 //
@@ -8,6 +9,7 @@
 #include "config/config.hpp"
 #include "daemon/log.hpp"
 #include "daemon/signals.hpp"
+#include "remote_controller.hpp"
 #include "simulated_node.hpp"
 
 #include <CLI/CLI.hpp>
@@ -56,12 +58,17 @@ noded::Registration registration_of(const config::Node& node, const Options& opt
             .notes = {"simulated"}};
 }
 
-noded::ControllerLinkOptions link_of(const config::Config& config, const config::Node& node)
+Result<noded::ControllerLinkOptions> link_of(const config::Config& config, const config::Node& node)
 {
-    return {.socket = config.controller.socket,
-            .cluster_name = config.cluster.name,
-            .node_name = node.name,
-            .max_frame = static_cast<std::size_t>(config.limits.message_size.bytes)};
+    auto remote = noded::remote_controller(config, node.name);
+    if (!remote)
+        return std::unexpected(remote.error());
+    return noded::ControllerLinkOptions{.socket = config.controller.socket,
+                                        .addresses = std::move(remote->addresses),
+                                        .credentials = std::move(remote->credentials),
+                                        .cluster_name = config.cluster.name,
+                                        .node_name = node.name,
+                                        .max_frame = static_cast<std::size_t>(config.limits.message_size.bytes)};
 }
 
 // One thread with its loop and its share of the nodes.
@@ -72,9 +79,9 @@ class Crowd {
     std::jthread thread_;
 
 public:
-    void add(const config::Config& config, const config::Node& node, const Options& options, Counts& counts, const RunTime& run_time)
+    void add(noded::ControllerLinkOptions link, noded::Registration registration, Counts& counts, const RunTime& run_time)
     {
-        nodes_.emplace_back(io_, link_of(config, node), registration_of(node, options), counts, run_time);
+        nodes_.emplace_back(io_, std::move(link), std::move(registration), counts, run_time);
     }
     void start()
     {
@@ -137,8 +144,14 @@ int run(const config::Config& config, const Options& options)
     Counts counts;
     RunTime run_time = options.run_ms * 1000;
     std::deque<Crowd> crowds(std::max(options.threads, 1u));
-    for (std::size_t i = 0; i < config.nodes.size(); ++i)
-        crowds[i % crowds.size()].add(config, config.nodes[i], options, counts, run_time);
+    for (std::size_t i = 0; i < config.nodes.size(); ++i) {
+        auto link = link_of(config, config.nodes[i]);
+        if (!link) {
+            std::cerr << "node " << config.nodes[i].name << ": " << link.error().message << "\n";
+            return 2;
+        }
+        crowds[i % crowds.size()].add(std::move(*link), registration_of(config.nodes[i], options), counts, run_time);
+    }
     for (auto& crowd : crowds)
         crowd.start();
     const int code = obey(counts, run_time);

@@ -171,6 +171,9 @@ noded::ControllerEvents SimulatedNode::controller_events()
                     auto input = noded::input_from(message);
                     if (!input)
                         return daemon::log().error("node {}: {}", registration_.name, input.error().message);
+                    if (message.has_start())
+                        if (auto good = controller_.check_start(message.start(), Epoch{message.epoch()}); !good)
+                            return daemon::log().error("node {}: {}", registration_.name, good.error().message);
                     feed(std::move(*input));
                 },
             .disconnected = [this] { feed(node::Disconnected{}); }};
