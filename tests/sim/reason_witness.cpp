@@ -53,6 +53,8 @@ void check_behind(const cluster::State& state, const cluster::Job& job, const cl
     if (!head || *head == job.id.array())
         broken("job {} is told \"{}\", and nobody is before it", job.id, reason.text);
     const auto first = state.find(*head);
+    if (first && first->is_array() && !state.arrays.at(first->id.value).ready.empty())
+        return; // one of its tasks is a job by now, and can start although the rest is held
     if (!first || first->state != JobState::pending || first->hold || first->waits_for_begin)
         broken("job {} is told \"{}\", and that one cannot start", job.id, reason.text);
 }
