@@ -113,6 +113,7 @@ asio::awaitable<void> NodeSession::write_start(cluster::StartOnNode start)
 {
     if (start.placement->nodes.size() > 1 && protocol_minor_ < wire::minor_with_members) {
         // It would take its part for a whole job, and run the script once more.
+        daemon::log().warn("job {} is not started: the jnoded of node {} is too old for jobs over several nodes", start.job.job, name);
         fail_start(start, fmt::format("the jnoded of node {} is too old for jobs over several nodes; update it", name));
         co_return;
     }

@@ -10,35 +10,48 @@ namespace {
 // Where what has ended may run all the same: its node was silent for too long, or was set down unconfirmed.
 const Node* may_still_run_on(const State& state, const Job& job)
 {
-    for (const auto& part : job.run ? job.run->placement.nodes : std::vector<NodePlacement>{}) {
+    if (!job.run)
+        return nullptr;
+    for (const auto& part : job.run->placement.nodes) {
         const auto& node = state.nodes[part.node.value];
-        if (node.condemned.contains({job.id, job.incarnation}) && !(node.down && node.down->confirmed))
+        const bool known_gone = !node.connected && node.down && node.down->confirmed;
+        if (node.condemned.contains({job.id, job.incarnation}) && !known_gone)
             return &node;
     }
     return nullptr;
 }
 
-Result<void> requeue(const State& state, const Job& job, const Caller& caller, Outcome& outcome)
+Result<void> may_requeue(const State& state, const Job& job)
+{
+    if (job.ended && job.state == JobState::cancelled)
+        return fail(Errc::invalid, "job {} was cancelled: it is not started again; submit it once more", job.id);
+    if (job.stop && !job.ended && !job.stop->requeue)
+        return fail(Errc::invalid, "job {} is being cancelled: it is not started again", job.id);
+    if (!job.ended || state.settings.requeue_on_silence)
+        return {};
+    const auto* node = may_still_run_on(state, job);
+    if (!node)
+        return {};
+    if (node->connected)
+        return fail(Errc::invalid, "job {} may still run on node {}, where it is being killed: try again when that is done", job.id, node->name);
+    return fail(Errc::invalid, "job {} may still run on node {}, of which nothing is heard: it is not started again until the node is back, or "
+                               "an operator says that nothing runs there (jnodes down {} --confirmed --reason ...)",
+                job.id, node->name, node->name);
+}
+
+// Of one that may be.
+void requeue(const Job& job, const Caller& caller, Outcome& outcome)
 {
     const auto cause = fmt::format("requeued by {}", caller.user);
     if (job.state == JobState::pending)
-        return {};
+        return;
     if (job.ended) {
-        if (job.state == JobState::cancelled)
-            return fail(Errc::invalid, "job {} was cancelled: it is not started again; submit it once more", job.id);
-        if (const auto* node = may_still_run_on(state, job); node && !state.settings.requeue_on_silence)
-            return fail(Errc::invalid, "job {} may still run on node {}, of which nothing is heard: it is not started again until the node "
-                                       "is back, or an operator says that nothing runs there (jnodes down --confirmed {})",
-                        job.id, node->name, node->name);
         outcome.events.push_back(JobRequeued{.job = job.id, .incarnation = job.incarnation, .cause = cause});
-        return {};
+        return;
     }
-    if (job.stop && !job.stop->requeue)
-        return fail(Errc::invalid, "job {} is being cancelled: it is not started again", job.id);
     if (!job.stop)
         outcome.events.push_back(JobStopRequested{job.id, {.by = caller.user, .cause = cause, .requeue = true}});
     order_stop(job, cause, outcome);
-    return {};
 }
 
 // An array that is over is so no more once one of its tasks is pending again.
@@ -81,9 +94,13 @@ Outcome decide(const State& state, const RequeueJobs& command, Instant)
         if (!selected.waiting.empty())
             tally.add({});
         for (const auto& job : selected.jobs) {
-            if (job->id.is_task() && job->ended && job->state != JobState::cancelled && reopened.insert(selected.named->id).second)
-                reopen_array(*selected.named, command.caller, outcome);
-            tally.add(requeue(state, *job, command.caller, outcome));
+            auto allowed = may_requeue(state, *job);
+            if (allowed) {
+                if (job->id.is_task() && job->ended && reopened.insert(selected.named->id).second)
+                    reopen_array(*selected.named, command.caller, outcome);
+                requeue(*job, command.caller, outcome);
+            }
+            tally.add(std::move(allowed));
         }
         if (selected.waiting.empty() && selected.jobs.empty())
             tally.add(fail(Errc::not_found, "no such task of array {} is known any more", selected.named->id));

@@ -29,7 +29,7 @@ Result<Fd> new_socket()
     return fd;
 }
 
-// Two daemons that start at once must not each find the other's socket dead: looking, removing and binding happen under
+// Two daemons that start at once must not each find the other's socket dead: looking, binding and renaming happen under
 // a lock on the folder itself, which leaves no file behind.
 Result<Fd> lock_folder(const std::string& folder)
 {
@@ -69,7 +69,8 @@ Result<void> check_free(const std::string& path, const UnixAddress& address)
     return {};
 }
 
-// Where a socket is bound until it listens. As long as the path itself, so that it fits into an address.
+// Where a socket is bound until it listens. As long as the path itself, so that it fits into an address. (It stays the name under
+// which the kernel lists the socket, in ss(8) and /proc/net/unix.)
 std::string path_until_ready(std::string path)
 {
     path.back() = path.back() == '~' ? '-' : '~';
@@ -120,7 +121,9 @@ Result<Fd> listen_unix(const ListenOptions& options)
     if (!socket)
         return socket;
     auto failed = [&] { return std::unexpected(system_error(errno, fmt::format("cannot listen on {}", path))); };
-    ::unlink(early.c_str()); // of a process that was killed between the next lines
+    struct stat left {};
+    if (::lstat(early.c_str(), &left) == 0 && S_ISSOCK(left.st_mode))
+        ::unlink(early.c_str()); // of a process that was killed between the next lines
     if (::bind(socket->get(), reinterpret_cast<const sockaddr*>(&early_address->address), early_address->length) != 0)
         return failed();
     if (::chmod(early.c_str(), options.mode) != 0 || ::listen(socket->get(), options.backlog) != 0 ||

@@ -19,7 +19,7 @@ class Start(Commands):
 
 
 cache = (BUILD / "CMakeCache.txt").read_text(encoding="utf-8")
-if not re.search(r"(?m)^JARVIS_SANITIZE:STRING=$", cache) or not re.search(r"(?m)^JARVIS_STATIC_PROTOBUF_LITE:\S+=.*\.a$", cache):
-    print("skipped: sanitizers need shared libraries, or there is no static protobuf here")
+if not re.search(r"(?m)^JARVIS_QUICK_START:INTERNAL=ON$", cache):
+    print("skipped: sanitizers need shared libraries, or there is no static protobuf here, or another fmt than version 9")
     sys.exit(77)
 main()

@@ -22,12 +22,12 @@ def run(command, mutation):
 
 
 def by_simulation(options, mutation):
-    """What the simulation says, with the seed; nothing when it finds nothing."""
+    """What the simulation says, with the seed; nothing when it finds nothing. A program that is killed found something, too."""
     result = run([options.sim, "--seeds", options.seeds], mutation)
-    if result.returncode == 0:
-        return None
+    if result.returncode < 0:
+        return f"killed by signal {-result.returncode}"
     found = re.search(r"^seed \d+: .*", result.stdout, re.MULTILINE)
-    return found[0] if found else f"ended with {result.returncode}: {result.stdout.strip().splitlines()[-1:]}"
+    return found[0] if found else None
 
 
 def by_unit_tests(options, mutation):
@@ -40,7 +40,13 @@ def main():
     parser.add_argument("unit_tests", nargs="*")
     parser.add_argument("--seeds", default="1..200")
     options = parser.parse_args()
+    missing = [program for program in (options.sim, *options.unit_tests) if not os.path.exists(program)]
+    if missing:
+        print(f"not built: {missing[0]}; build the target mutants")
+        return 77
     problems = []
+    if found := by_simulation(options, ""):
+        problems.append(f"the simulation finds something without any fault: {found}")
     if by_unit_tests(options, ""):
         problems.append("a unit test fails without any fault")
     all_mutations = mutations()

@@ -64,7 +64,7 @@ constexpr jarvis_runtime table{
                .setting_size = sizeof(jarvis_setting),
                .kind = "runtime",
                .name = "native",
-               .version = "0.1.0",
+               .version = JARVIS_VERSION,
                .text = "jobs as plain processes of the node",
                .settings = nullptr,
                .setting_count = 0,

@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(what_may_still_run_is_not_started_again)
     c.pass(5min);
     BOOST_TEST((c.at(1).state == JobState::node_fail));
     BOOST_TEST(c.requeue(alice, {1}) == "1 invalid: job 1 may still run on node n1, of which nothing is heard: it is not started again until "
-                                        "the node is back, or an operator says that nothing runs there (jnodes down --confirmed n1)");
+                                        "the node is back, or an operator says that nothing runs there (jnodes down n1 --confirmed --reason ...)");
     c.down(root, {"n1"}, "the power supply burned", true);
     BOOST_TEST(c.requeue(alice, {1}) == "1 ok");
     BOOST_TEST(c.events() == "requeued 1.1: requeued by alice; started 1.2 on n2 cores 0");
@@ -202,9 +202,32 @@ BOOST_AUTO_TEST_CASE(what_may_still_run_is_not_started_again)
     c.lose("n2");
     c.pass(5min);
     c.join("n2", {.running = {ref(1, 2)}, .ended = {}});
-    BOOST_TEST(c.requeue(alice, {1}).starts_with("1 invalid: job 1 may still run on node n2"));
+    BOOST_TEST(c.requeue(alice, {1}) == "1 invalid: job 1 may still run on node n2, where it is being killed: try again when that is done");
     c.report("n2", {}); // it was killed there
     BOOST_TEST(c.requeue(alice, {1}) == "1 ok");
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_task_leaves_its_array_closed)
+{
+    Cluster c(nodes(1), cores(2));
+    c.submit(job().array("0-1"));
+    c.report_end("n1", ended(ref("1_1")));
+    c.lose("n1");
+    c.pass(5min);
+    BOOST_TEST((c.at(1).state == JobState::failed));
+    BOOST_TEST(c.requeue(alice, {"1_0"}).starts_with("1_0 invalid: job 1_0 may still run on node n1"));
+    BOOST_TEST(c.events() == "");
+    BOOST_TEST((c.at(1).state == JobState::failed));
+}
+
+// That the operator was sure counts until the node says otherwise.
+BOOST_AUTO_TEST_CASE(what_is_seen_to_run_counts_more_than_what_was_confirmed)
+{
+    Cluster c(nodes(2), cores(1));
+    c.submit(job());
+    c.down(root, {"n1"}, "burnt", true);
+    c.join("n1", {.running = {ref(1)}, .ended = {}});
+    BOOST_TEST(c.requeue(alice, {1}) == "1 invalid: job 1 may still run on node n1, where it is being killed: try again when that is done");
 }
 
 BOOST_AUTO_TEST_CASE(a_failed_node_counts_only_without_requeue)
