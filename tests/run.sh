@@ -91,7 +91,7 @@ stage "tests"
 # Leaks of libraries that keep their tables are no finding of ours; everything else stops the program at once.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
-export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1:suppressions=$root/tests/tsan.supp}
 tests/collect.py build/all-tests "${collect[@]}"
 set +e
 # The summary is held back, so that it comes last.
