@@ -32,7 +32,12 @@ class Nodes(SharedCluster):
 class Spread(Nodes):
     def test_each_node_has_a_host_name_and_an_address_of_its_own(self):
         cores = sum(node["cores"] for node in self.c.json("jnodes", "--json")["nodes"])
-        jobs = [self.c.submit("-c", "1", wrap="uname -n; ip -4 -brief address show dev eth0; sleep 2") for _ in range(cores)]
+        go = self.c.work() / "all-have-started"
+        script = f"uname -n; ip -4 -brief address show dev eth0; while ! test -e {go}; do sleep 0.1; done"
+        jobs = [self.c.submit("-c", "1", wrap=script) for _ in range(cores)]
+        for job in jobs:
+            self.c.wait_state(job, "RUNNING")
+        go.touch()
         self.finish(jobs)
         seen = set()
         for job in jobs:
