@@ -181,24 +181,16 @@ void add_node_changes(const Config& before, const Config& after, std::vector<Cha
     }
 }
 
-void add_node_class_changes(const Config& before, const Config& after, std::vector<Change>& changes)
+// Of sections that there can be several of, each by its name.
+template <class Section, class T>
+void add_changes_by_name(std::string_view kind, const std::vector<T>& before, const std::vector<T>& after, const Fields<Section>& fields,
+                         std::vector<Change>& changes)
 {
-    const auto old_ones = sections_by_name<NodeClassSection>(before.node_classes);
-    const auto new_ones = sections_by_name<NodeClassSection>(after.node_classes);
-    for (const auto& name : names_of_both(before.node_classes, after.node_classes))
-        for (auto& change : compare(find(old_ones, name), find(new_ones, name), node_class_fields())) {
-            change.key = "node_class." + name + change.key;
-            changes.push_back(std::move(change));
-        }
-}
-
-void add_partition_changes(const Config& before, const Config& after, std::vector<Change>& changes)
-{
-    const auto old_ones = sections_by_name<PartitionSection>(before.partitions);
-    const auto new_ones = sections_by_name<PartitionSection>(after.partitions);
-    for (const auto& name : names_of_both(before.partitions, after.partitions))
-        for (auto& change : compare(find(old_ones, name), find(new_ones, name), partition_fields())) {
-            change.key = "partition." + name + change.key;
+    const auto old_ones = sections_by_name<Section>(before);
+    const auto new_ones = sections_by_name<Section>(after);
+    for (const auto& name : names_of_both(before, after))
+        for (auto& change : compare(find(old_ones, name), find(new_ones, name), fields)) {
+            change.key = fmt::format("{}.{}{}", kind, name, change.key);
             changes.push_back(std::move(change));
         }
 }
@@ -279,8 +271,8 @@ std::vector<Change> config_diff(const Config& old_config, const Config& new_conf
             changes.push_back(std::move(change));
     }
     add_node_changes(old_config, new_config, changes);
-    add_node_class_changes(old_config, new_config, changes);
-    add_partition_changes(old_config, new_config, changes);
+    add_changes_by_name("node_class", old_config.node_classes, new_config.node_classes, node_class_fields(), changes);
+    add_changes_by_name("partition", old_config.partitions, new_config.partitions, partition_fields(), changes);
     return changes;
 }
 
