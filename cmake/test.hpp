@@ -1,4 +1,4 @@
 // Precompiled for the unit tests.
-#include "standard_library.hpp"
+#include "asio.hpp"
 
 #include <boost/test/unit_test.hpp>

@@ -4,6 +4,7 @@
 #include "client/job_table.hpp"
 #include "client/json.hpp"
 #include "client/query.hpp"
+#include "wire/clocks.hpp"
 
 #include <unistd.h>
 

@@ -7,6 +7,7 @@
 #include "client/table.hpp"
 #include "pki/folder.hpp"
 #include "pki/peer_check.hpp"
+#include "wire/clocks.hpp"
 
 #include <boost/json.hpp>
 
@@ -22,8 +23,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::array<std::string_view, 4> verbs{"init", "node", "renew", "show"};
-
-WallTime now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
 std::string folder(const CommandLine& line)
 {
@@ -46,7 +45,7 @@ Result<std::optional<WallTime>> time_option(const CommandLine& line, std::string
 
 Result<pki::Term> term(const CommandLine& line)
 {
-    pki::Term term{.now = now()};
+    pki::Term term{.now = wall_now()};
     if (const auto text = line.last("days")) {
         std::uint32_t days = 0;
         const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), days);

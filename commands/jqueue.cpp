@@ -7,6 +7,7 @@
 #include "client/query.hpp"
 #include "client/submit.hpp"
 #include "client/watch.hpp"
+#include "wire/clocks.hpp"
 
 using namespace jarvis;
 using namespace jarvis::client;

@@ -5,6 +5,7 @@
 #include "client/script.hpp"
 #include "client/submit.hpp"
 #include "client/submit_options.hpp"
+#include "wire/clocks.hpp"
 
 #include <cerrno>
 #include <climits>

@@ -1,9 +1,9 @@
 #!/bin/bash
 # The one place that knows which Debian and Ubuntu packages Jarvis is built and tested with.
 #
-#   packages.sh list build|test|fuzz...     print the names
-#   packages.sh missing build|test|fuzz...  print those that are not there (nothing: all is there)
-#   packages.sh install build|test|fuzz...  install what is missing; as root, or by sudo
+#   packages.sh list build|test|fuzz|slurm...     print the names
+#   packages.sh missing build|test|fuzz|slurm...  print those that are not there (nothing: all is there)
+#   packages.sh install build|test|fuzz|slurm...  install what is missing; as root, or by sudo
 #   packages.sh prefix                      print the folder that has a Boost of our own in it, if there is one
 #
 # Boost: Jarvis needs 1.81 or later. Debian 12 has 1.81 beside its default 1.74, and the two -dev packages exclude each
@@ -52,15 +52,17 @@ build_packages() {
         protobuf-compiler libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev libssl-dev
     boost_packages
 }
-test_packages() { printf '%s\n' python3 mandoc shellcheck git procps util-linux iproute2 nftables openssl; }
+test_packages() { printf '%s\n' python3 libfaketime mandoc shellcheck git procps util-linux iproute2 nftables openssl; }
 fuzz_packages() { printf '%s\n' clang-19; }
+# What tests/bench/slurm compares with.
+slurm_packages() { printf '%s\n' slurmctld slurmd slurm-client munge libslurm-dev gcc; }
 
 list() {
     local group
     for group in "$@"; do
         case $group in
-            build | test | fuzz) "${group}_packages" ;;
-            *) die "unknown group '$group'; there are build, test and fuzz" ;;
+            build | test | fuzz | slurm) "${group}_packages" ;;
+            *) die "unknown group '$group'; there are build, test, fuzz and slurm" ;;
         esac
     done
 }

@@ -3,7 +3,7 @@
 #include "admin.hpp"
 #include "base/version.hpp"
 #include "blob_cache.hpp"
-#include "daemon/clock.hpp"
+#include "daemon/boot_id.hpp"
 #include "daemon/deadline.hpp"
 #include "daemon/folders.hpp"
 #include "daemon/log.hpp"
@@ -20,6 +20,7 @@
 #include "recovery.hpp"
 #include "snapshot_follower.hpp"
 #include "tls_front.hpp"
+#include "wire/clocks.hpp"
 #include "wire/unix_channel.hpp"
 
 #include <future>
@@ -210,7 +211,7 @@ Result<void> Controller::begin(const cluster::State& recovered, const cluster::B
         uuid = *fresh;
         (void)owner_->push(cluster::CreateCluster{uuid, config_->cluster.name});
     }
-    (void)owner_->push(cluster::StartController{daemon::wall_now(), clock});
+    (void)owner_->push(cluster::StartController{wall_now(), clock});
     front_->set_identity(uuid, Epoch{recovered.epoch.value + 1});
     cluster::Command configure = cluster::Configure{core_settings(*config_, policy_->queue_order())};
     auto answer = asio::co_spawn(loop_, front_->decide(std::move(configure)), asio::use_future);

@@ -10,7 +10,7 @@ namespace jarvis::jctld {
 
 namespace {
 
-constexpr std::size_t groups_at_once = 256;
+constexpr std::size_t groups_of_a_page = 256;
 // In the silence between events, so that a reader knows that the controller is there.
 constexpr auto sign_of_life = std::chrono::seconds(10);
 
@@ -24,7 +24,7 @@ Result<std::vector<FeedItemPtr>> read_groups(plugin::Storage& storage, SequenceN
     std::vector<FeedItemPtr> items;
     Result<void> decoded;
     auto read = storage.read(from, [&](SequenceNumber sequence, std::string_view bytes) {
-        if (sequence >= before || items.size() >= groups_at_once)
+        if (sequence >= before || items.size() >= groups_of_a_page)
             return false;
         auto group = journal::decode_group(bytes);
         if (!group) {
@@ -114,7 +114,7 @@ asio::awaitable<Result<void>> follow_events(Front& front, wire::ChannelPtr chann
     auto next = *first;
     while (asked.follow() || next <= last) {
         EventFeed::Waiter waiter(feed);
-        auto part = feed.from(next, groups_at_once);
+        auto part = feed.from(next, groups_of_a_page);
         if (part.items.empty() && next >= part.first) {
             co_await waiter.wait(sign_of_life);
             const auto silence = empty_reply(request.tag(), SequenceNumber{next.value - 1}, true);

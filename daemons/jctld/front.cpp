@@ -2,11 +2,11 @@
 
 #include "client_session.hpp"
 #include "cluster/relations.hpp"
-#include "daemon/clock.hpp"
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
 #include "daemon/off_loop.hpp"
 #include "node_sessions.hpp"
+#include "wire/clocks.hpp"
 #include "wire/hello.hpp"
 
 namespace jarvis::jctld {
@@ -45,7 +45,7 @@ void Front::set_identity(const cluster::Uuid& uuid, Epoch epoch)
 
 wire::Hello Front::hello() const
 {
-    auto hello = wire::make_hello(wire::Hello::CONTROLLER, "jctld", daemon::wall_now());
+    auto hello = wire::make_hello(wire::Hello::CONTROLLER, "jctld", wall_now());
     hello.set_cluster_name(config_->cluster.name);
     hello.set_cluster_uuid(std::string(uuid_.begin(), uuid_.end()));
     hello.set_epoch(epoch_.value);
@@ -86,12 +86,12 @@ asio::awaitable<void> Front::serve(wire::ChannelPtr channel, std::optional<Vouch
     }
     if (!checked) {
         daemon::log().warn("{}: {}", channel->description(), checked.error().message);
-        (void)channel->send(wire::refusing_hello("jctld", daemon::wall_now(), checked.error()));
+        (void)channel->send(wire::refusing_hello("jctld", wall_now(), checked.error()));
         (void)co_await channel->flush();
         channel->close();
         co_return;
     }
-    if (auto skew = wire::clock_skew(theirs, daemon::wall_now(), channel->description()))
+    if (auto skew = wire::clock_skew(theirs, wall_now(), channel->description()))
         daemon::log().warn("{}", *skew);
     channel->set_max_frame(static_cast<std::size_t>(config_->limits.message_size.bytes));
     const bool node = theirs.role() == wire::Hello::NODE && !vouched;

@@ -1,9 +1,9 @@
 #include "node_relay.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include "wire/as_values.hpp"
+
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <vector>
 
@@ -11,7 +11,7 @@ namespace jarvis::jctld {
 
 namespace {
 
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using wire::as_values;
 
 // The options of all relayed channels. Little waits here: the node's connection takes it on as fast as its user reads.
 wire::ChannelOptions channel_options()

@@ -1,9 +1,9 @@
 #include "node_sessions.hpp"
 
-#include "daemon/clock.hpp"
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
 #include "node_session.hpp"
+#include "wire/clocks.hpp"
 #include "wire/convert.hpp"
 #include "wire/hello.hpp"
 
@@ -176,7 +176,7 @@ Result<void> NodeSessions::take_register(NodeSession& session, const wire::FromN
         return std::unexpected(topology ? report.error() : topology.error());
     session.instance = words.instance().empty() ? words.boot_id() : words.instance();
     if (auto alone = check_only_one(session); !alone) {
-        (void)session.channel->send(wire::refusing_hello("jctld", daemon::wall_now(), alone.error()));
+        (void)session.channel->send(wire::refusing_hello("jctld", wall_now(), alone.error()));
         return alone;
     }
     sessions_.erase(session.id);
@@ -271,7 +271,7 @@ void NodeSessions::take(cluster::Effect effect)
     if (const auto* refused = std::get_if<cluster::RefuseNode>(&effect)) {
         if (auto found = sessions_.find(refused->session); found != sessions_.end()) {
             daemon::log().warn("{}", refused->reason);
-            (void)found->second->channel->send(wire::refusing_hello("jctld", daemon::wall_now(), {Errc::denied, refused->reason}));
+            (void)found->second->channel->send(wire::refusing_hello("jctld", wall_now(), {Errc::denied, refused->reason}));
             found->second->channel->close();
         }
         return;

@@ -1,9 +1,9 @@
 #include "owner_thread.hpp"
 
-#include "daemon/clock.hpp"
 
 #include <algorithm>
 #include "daemon/process.hpp"
+#include "wire/clocks.hpp"
 
 namespace jarvis::jctld {
 
@@ -35,14 +35,14 @@ bool allowed_in_reserve(const cluster::Command& command)
 
 cluster::BootClock ElapsedTime::resume(const cluster::State& state, const std::string& boot_id)
 {
-    const Duration boottime{daemon::boottime_us()};
+    const Duration boottime{boottime_us()};
     if (state.clock.boot_id == boot_id && Instant(boottime - state.clock.offset) >= state.now)
         return state.clock;
-    const auto away = state.epoch.value == 0 ? Duration{} : std::max(Duration{}, daemon::wall_now() - state.wall(state.now));
+    const auto away = state.epoch.value == 0 ? Duration{} : std::max(Duration{}, wall_now() - state.wall(state.now));
     return {boot_id, boottime - (state.now.time_since_epoch() + away)};
 }
 
-Instant ElapsedTime::now() const { return Instant(Duration(daemon::boottime_us()) - offset_); }
+Instant ElapsedTime::now() const { return Instant(Duration(boottime_us()) - offset_); }
 
 OwnerThread::OwnerThread(Store& store, JournalThread& journal, cluster::State state, ElapsedTime clock,
                          std::function<void(cluster::Token, const Error&)> reject)
@@ -149,7 +149,7 @@ void OwnerThread::add_clock_commands(std::vector<cluster::Command>& commands)
     const auto now = std::chrono::steady_clock::now();
     if (now - wall_checked_ >= wall_interval) {
         wall_checked_ = now;
-        commands.push_back(cluster::WallClock{daemon::wall_now()});
+        commands.push_back(cluster::WallClock{wall_now()});
     }
     if (const auto wake = cluster::next_wake(owner_->state()); wake && *wake <= clock_.now())
         commands.push_back(cluster::TimePassed{});

@@ -3,8 +3,8 @@
 #include "base/units.hpp"
 #include "cluster/authorize.hpp"
 #include "cluster/submit.hpp"
-#include "daemon/clock.hpp"
 #include "views.hpp"
+#include "wire/clocks.hpp"
 #include "wire/convert.hpp"
 #include "wire/limits.hpp"
 
@@ -19,7 +19,7 @@ wire::JobDetail JobListRenderer::detail_of(std::size_t index) const
         detail.mutable_summary()->mutable_reason()->set_text(answer_.reasons[index].text);
     }
     if (holds_resources(job.state))
-        detail.set_elapsed_us(std::max<std::int64_t>(0, (daemon::wall_now() - job.run->started_wall).count()));
+        detail.set_elapsed_us(std::max<std::int64_t>(0, (wall_now() - job.run->started_wall).count()));
     if (!cluster::may_see_contents(caller_, job))
         strip_contents(detail);
     return detail;

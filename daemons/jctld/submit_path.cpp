@@ -3,11 +3,11 @@
 #include "base/units.hpp"
 #include "cluster/authorize.hpp"
 #include "cluster/submit.hpp"
-#include "daemon/clock.hpp"
 #include "daemon/deadline.hpp"
 #include "daemon/off_loop.hpp"
 #include "digest.hpp"
 #include "model/output_pattern.hpp"
+#include "wire/clocks.hpp"
 #include "wire/convert.hpp"
 
 namespace jarvis::jctld {
@@ -17,7 +17,7 @@ namespace {
 constexpr auto policy_deadline = std::chrono::seconds(5);
 // Scripts and environments of submits that wait for the disk.
 constexpr std::size_t max_pinned_bytes = std::size_t{512} << 20;
-// A client's clock may be ahead by so much.
+// The clock of a client that gives no age may be ahead by so much.
 constexpr auto clock_tolerance = std::chrono::minutes(5);
 
 // The commands check the same before they ask; other clients hear it here.
@@ -67,16 +67,26 @@ Result<void> check_arguments(const JobRequest& request, const config::Limits& li
     return {};
 }
 
+// Refuses an id that may be older than the memory of those that were taken.
+Result<void> check_age(const wire::Submit& submit, Duration window)
+{
+    if (submit.has_age_us() && submit.age_us() < 0)
+        return fail(Errc::invalid, "the age of a request id is negative: {} us", submit.age_us());
+    const auto now = wall_now();
+    const WallTime made{Duration(submit.made_us())};
+    if (submit.has_age_us() ? Duration(submit.age_us()) > window : made < now - window)
+        return fail(Errc::invalid, "this request id is too old to be recognised; look with jq --request ID whether the job exists");
+    if (!submit.has_age_us() && made > now + clock_tolerance)
+        return fail(Errc::invalid, "this request id was made in the future: the client's clock is ahead of the controller's");
+    return {};
+}
+
 Result<cluster::RequestId> request_id(const wire::Submit& submit, std::uint32_t uid, Duration window)
 {
     if (submit.request_id().size() != 16)
         return fail(Errc::invalid, "a submit needs a request id of 16 bytes");
-    const auto now = daemon::wall_now();
-    const WallTime made{Duration(submit.made_us())};
-    if (made < now - window)
-        return fail(Errc::invalid, "this request id is too old to be recognised; look with jq --request ID whether the job exists");
-    if (made > now + clock_tolerance)
-        return fail(Errc::invalid, "this request id was made in the future: the client's clock is ahead of the controller's");
+    if (auto checked = check_age(submit, window); !checked)
+        return std::unexpected(checked.error());
     cluster::RequestId id{.uid = uid, .id = {}};
     std::copy(submit.request_id().begin(), submit.request_id().end(), id.id.begin());
     return id;

@@ -1,5 +1,7 @@
 #include "cgroup_tree.hpp"
 
+#include "base/directory.hpp"
+
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -7,7 +9,6 @@
 #include <memory>
 #include <thread>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -17,10 +18,6 @@ namespace jarvis::noded {
 namespace {
 
 constexpr std::string_view job_prefix = "job_";
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
 
 Fd open_directory(int at, const char* name)
 {
@@ -61,7 +58,7 @@ std::vector<std::string> subgroups(const Fd& group)
 {
     std::vector<std::string> names;
     // fdopendir owns its descriptor and moves its offset, so it gets one of its own.
-    const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(open_directory(group.get(), ".").release()));
+    const Directory directory(::fdopendir(open_directory(group.get(), ".").release()));
     while (const auto* entry = directory ? ::readdir(directory.get()) : nullptr)
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
             names.emplace_back(entry->d_name);

@@ -1,8 +1,8 @@
 #include "controller_link.hpp"
 
-#include "daemon/clock.hpp"
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
+#include "wire/clocks.hpp"
 #include "wire/hello.hpp"
 #include "wire/start_signature.hpp"
 #include "wire/tls_channel.hpp"
@@ -74,7 +74,7 @@ Result<void> ControllerLink::check_start(const wire::StartJob& start, Epoch epoc
 
 asio::awaitable<Result<node::Greeted>> ControllerLink::exchange_hello(wire::ChannelPtr channel)
 {
-    auto ours = wire::make_hello(wire::Hello::NODE, "jnoded", daemon::wall_now());
+    auto ours = wire::make_hello(wire::Hello::NODE, "jnoded", wall_now());
     ours.set_cluster_name(options_.cluster_name);
     ours.set_node_name(options_.node_name);
     if (auto sent = channel->send(ours); !sent)
@@ -92,7 +92,7 @@ asio::awaitable<Result<node::Greeted>> ControllerLink::exchange_hello(wire::Chan
         uuid.assign(ours_certified->context()->identity().cluster.begin(), ours_certified->context()->identity().cluster.end());
     if (auto fine = wire::check_hello(*theirs, {options_.cluster_name, uuid}, "the controller"); !fine)
         co_return fail(Error{Errc::denied, fine.error().message}, "refused");
-    if (auto skew = wire::clock_skew(*theirs, daemon::wall_now(), "the controller"))
+    if (auto skew = wire::clock_skew(*theirs, wall_now(), "the controller"))
         log().warn("{}", *skew);
     channel->set_max_frame(options_.max_frame);
     co_return node::Greeted{theirs->cluster_uuid(), Epoch{theirs->epoch()}};

@@ -2,8 +2,8 @@
 
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
-#include "wire/unix_channel.hpp"
 #include "wire/job_id.hpp"
+#include "wire/unix_channel.hpp"
 
 #include <cerrno>
 #include <chrono>
@@ -21,10 +21,10 @@ namespace {
 using namespace std::chrono_literals;
 using daemon::log;
 
-constexpr auto connect_limit = 2s;
-constexpr auto start_limit = 10s;
-constexpr auto first_pause = 200ms;
-constexpr auto longest_pause = 10s;
+constexpr auto launcher_connect_limit = 2s;
+constexpr auto launcher_start_limit = 10s;
+constexpr auto first_launcher_pause = 200ms;
+constexpr auto longest_launcher_pause = 10s;
 
 // In the child between fork and exec: async-signal-safe calls only. A second fork lets the launcher be adopted by init (or
 // by the nearest subreaper), so it is no child of a daemon that may end before it.
@@ -85,16 +85,16 @@ Result<void> Launcher::start()
 asio::awaitable<Result<wire::ChannelPtr>> Launcher::connect()
 {
     wire::ChannelOptions options{.max_frame = wire::limits::default_frame};
-    auto channel = co_await wire::connect_unix(options_.socket, connect_limit, options);
+    auto channel = co_await wire::connect_unix(options_.socket, launcher_connect_limit, options);
     if (channel)
         co_return channel;
     if (auto started = start(); !started)
         co_return std::unexpected(started.error());
-    const auto until = std::chrono::steady_clock::now() + start_limit;
+    const auto until = std::chrono::steady_clock::now() + launcher_start_limit;
     for (auto pause = 5ms; std::chrono::steady_clock::now() < until; pause = std::min<std::chrono::milliseconds>(pause * 2, 200ms)) {
         if (!co_await daemon::sleep_for(pause))
             break;
-        channel = co_await wire::connect_unix(options_.socket, connect_limit, options);
+        channel = co_await wire::connect_unix(options_.socket, launcher_connect_limit, options);
         if (channel)
             break;
     }
@@ -144,11 +144,11 @@ asio::awaitable<Result<void>> Launcher::serve(wire::ChannelPtr channel)
 
 asio::awaitable<void> Launcher::run()
 {
-    auto pause = std::chrono::milliseconds(first_pause);
+    auto pause = std::chrono::milliseconds(first_launcher_pause);
     while (true) {
         auto channel = co_await connect();
         if (channel) {
-            pause = first_pause;
+            pause = first_launcher_pause;
             const auto end = co_await serve(*channel);
             if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
                 co_return;
@@ -161,7 +161,7 @@ asio::awaitable<void> Launcher::run()
             log().error("no launcher, so no job can start: {}; trying again in {} ms", channel.error().message, pause.count());
         }
         co_await daemon::sleep_for(pause);
-        pause = std::min<std::chrono::milliseconds>(pause * 2, longest_pause);
+        pause = std::min<std::chrono::milliseconds>(pause * 2, longest_launcher_pause);
     }
 }
 

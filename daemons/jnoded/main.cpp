@@ -2,7 +2,7 @@
 #include "node_daemon.hpp"
 
 #include "base/nearest.hpp"
-#include "daemon/clock.hpp"
+#include "daemon/boot_id.hpp"
 #include "daemon/log.hpp"
 #include "daemon/metrics_server.hpp"
 #include "daemon/notify.hpp"

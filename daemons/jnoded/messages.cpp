@@ -2,14 +2,23 @@
 
 #include "base/version.hpp"
 #include "wire/convert.hpp"
+#include "wire/limits.hpp"
 
 #include <chrono>
+
+#include <sys/wait.h>
 
 namespace jarvis::noded {
 namespace {
 
-std::int64_t boottime_us(Instant instant) { return instant.time_since_epoch().count(); }
-Instant instant_from(std::int64_t us) { return Instant(Duration(us)); }
+std::int64_t since_boot_us(Instant instant) { return instant.time_since_epoch().count(); }
+Result<Instant> instant_from(std::int64_t us, std::string_view field)
+{
+    auto since_boot = wire::duration_from(us, field);
+    if (!since_boot)
+        return std::unexpected(since_boot.error());
+    return Instant(*since_boot);
+}
 
 void put(wire::Ended& out, const node::ReportEnded& ended)
 {
@@ -82,6 +91,24 @@ node::StartOrder start_order(node::JobKey key, const wire::StartJob& message)
     return order;
 }
 
+Result<node::Input> welcome_input(const wire::ToNode& message)
+{
+    const auto& welcome = message.welcome();
+    const auto heartbeat = wire::duration_from(welcome.heartbeat_us(), "heartbeat");
+    const auto grace = wire::duration_from(welcome.kill_grace_us(), "kill_grace");
+    if (!heartbeat || !grace)
+        return std::unexpected(heartbeat ? grace.error() : heartbeat.error());
+    return node::Welcomed{welcome.cluster_uuid(), Epoch{message.epoch()}, message.session(), *heartbeat, *grace};
+}
+
+// What is no number of a signal, or text that no end could tell of.
+Result<void> check_order(const wire::ToNode& message)
+{
+    if (message.has_signal() && (message.signal().signal() < 1 || message.signal().signal() > wire::limits::signal))
+        return fail(Errc::corrupt, "there is no signal {}", message.signal().signal());
+    return wire::check_text(message.stop().cause(), wire::limits::cause, "cause of a stop");
+}
+
 node::StopOrder stop_order(node::JobKey key, const wire::StopJob& message)
 {
     switch (message.why()) {
@@ -130,12 +157,11 @@ wire::FromNode message_from(const node::Send& send, const Registration& registra
 Result<node::Input> input_from(const wire::ToNode& message)
 {
     using Key = node::JobKey;
+    if (auto checked = check_order(message); !checked)
+        return std::unexpected(checked.error());
     switch (message.body_case()) {
-    case wire::ToNode::kWelcome: {
-        const auto& welcome = message.welcome();
-        return node::Welcomed{welcome.cluster_uuid(), Epoch{message.epoch()}, message.session(),
-                              Duration(welcome.heartbeat_us()), Duration(welcome.kill_grace_us())};
-    }
+    case wire::ToNode::kWelcome:
+        return welcome_input(message);
     case wire::ToNode::kStart:
         return order_input(message, message.start(),
                            [](Key key, const wire::StartJob& body) { return node::Order(start_order(key, body)); });
@@ -182,7 +208,7 @@ wire::LaunchOrder order_from(const node::LaunchPlan& plan, const node::Launch& l
     order.mutable_pus()->Add(plan.pus.begin(), plan.pus.end());
     order.set_cgroup(plan.cgroup);
     order.set_temporary_folder(plan.temporary_folder);
-    order.set_started_boottime_us(boottime_us(launch.started));
+    order.set_started_boottime_us(since_boot_us(launch.started));
     const auto& request = launch.order.request;
     const bool timed = plan.role == node::Role::script; // the script's end is the members' too
     if (request.time_limit && timed)
@@ -199,9 +225,10 @@ Result<node::RecoveredJob> recovered_from(const wire::LaunchOrder& order)
     auto key = key_of(wire::job_id_of(order), order.incarnation());
     if (!key)
         return std::unexpected(key.error());
-    node::RecoveredJob job{.key = *key,
-                           .role = order.member() ? node::Role::member : node::Role::script,
-                           .started = instant_from(order.started_boottime_us())};
+    const auto started = instant_from(order.started_boottime_us(), "started_boottime_us");
+    if (!started)
+        return std::unexpected(started.error());
+    node::RecoveredJob job{.key = *key, .role = order.member() ? node::Role::member : node::Role::script, .started = *started};
     if (order.has_time_limit_us()) {
         auto limit = wire::duration_from(order.time_limit_us(), "time_limit_us");
         if (!limit)
@@ -220,8 +247,13 @@ Result<node::RecoveredJob> recovered_from(const wire::LaunchOrder& order)
 Result<node::ExitFacts> facts_from(const wire::ExitRecord& record)
 {
     node::ExitFacts facts;
-    if (record.has_wait_status())
-        facts.wait_status = record.wait_status();
+    if (record.has_wait_status()) {
+        const int status = record.wait_status();
+        // The controller takes no other end, and without its answer it would be told for ever.
+        if (!WIFEXITED(status) && !(WIFSIGNALED(status) && WTERMSIG(status) <= wire::limits::signal))
+            return fail(Errc::corrupt, "the exit record's wait status {} is that of no process that has ended", status);
+        facts.wait_status = status;
+    }
     facts.launch_error = record.launch_error();
     if (record.launch_fault() != wire::ExitRecord::NONE)
         facts.launch_fault =
@@ -238,16 +270,21 @@ wire::StopRecord record_from(const node::Stop& stop)
     wire::StopRecord record;
     record.set_verdict(static_cast<std::uint32_t>(stop.verdict));
     record.set_cause(stop.cause);
-    record.set_kill_at_us(boottime_us(stop.kill_at));
+    record.set_kill_at_us(since_boot_us(stop.kill_at));
     return record;
 }
 
 Result<node::Stop> stop_from(const wire::StopRecord& record)
 {
-    auto verdict = wire::job_state_from(record.verdict());
-    if (!verdict)
-        return std::unexpected(verdict.error());
-    return node::Stop{*verdict, record.cause(), instant_from(record.kill_at_us())};
+    const auto verdict = wire::job_state_from(record.verdict());
+    const auto kill_at = instant_from(record.kill_at_us(), "kill_at_us");
+    if (!verdict || !kill_at)
+        return std::unexpected(verdict ? kill_at.error() : verdict.error());
+    if (!is_final(*verdict))
+        return fail(Errc::corrupt, "a stop makes no job {}", name(*verdict));
+    if (auto text = wire::check_text(record.cause(), wire::limits::cause, "cause of a stop"); !text)
+        return std::unexpected(text.error());
+    return node::Stop{*verdict, record.cause(), *kill_at};
 }
 
 } // namespace jarvis::noded

@@ -1,9 +1,9 @@
 #include "node_daemon.hpp"
 
-#include "daemon/clock.hpp"
 #include "daemon/log.hpp"
 #include "daemon/notify.hpp"
 #include "limits.hpp"
+#include "wire/clocks.hpp"
 #include "wire/job_id.hpp"
 
 #include <csignal>
@@ -18,7 +18,7 @@ namespace {
 using daemon::log;
 
 // The clock of the core: it goes on while the machine is suspended, and a restart of this daemon does not set it back.
-Instant now() { return Instant(Duration(daemon::boottime_us())); }
+Instant now() { return Instant(Duration(boottime_us())); }
 
 node::LaunchSettings launch_settings(const Setup& setup)
 {

@@ -1,10 +1,11 @@
 #include "processes.hpp"
 
+#include "base/directory.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <unordered_map>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <memory>
@@ -13,10 +14,6 @@
 
 namespace jarvis::noded {
 namespace {
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
 
 // The fields behind the command name, which may itself hold anything: "S 1 ...".
 std::optional<Process> parse_stat(pid_t pid, std::string_view stat)
@@ -45,7 +42,7 @@ std::optional<Process> parse_stat(pid_t pid, std::string_view stat)
 std::vector<Process> all_processes()
 {
     std::vector<Process> processes;
-    const std::unique_ptr<DIR, CloseDirectory> proc(::opendir("/proc"));
+    const Directory proc(::opendir("/proc"));
     if (!proc)
         return processes;
     while (const auto* entry = ::readdir(proc.get())) {

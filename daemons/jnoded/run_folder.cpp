@@ -1,5 +1,6 @@
 #include "run_folder.hpp"
 
+#include "base/directory.hpp"
 #include "daemon/folders.hpp"
 #include "daemon/log.hpp"
 #include "messages.hpp"
@@ -11,7 +12,6 @@
 #include <filesystem>
 #include <memory>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/file.h>
@@ -26,10 +26,6 @@ using daemon::log;
 
 // Others may pass through to a job's script, whose name only its owner can use; nobody else can list anything.
 constexpr mode_t passage = 0711;
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
 
 Result<void> write_all(const Fd& file, std::string_view bytes)
 {
@@ -219,7 +215,7 @@ Result<void> RunFolder::write_cluster(const std::string& uuid) const { return wr
 std::vector<RunFolder::Record> RunFolder::read_jobs() const
 {
     std::vector<Record> records;
-    const std::unique_ptr<DIR, CloseDirectory> directory(
+    const Directory directory(
         ::fdopendir(::openat(jobs_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
     while (const auto* entry = directory ? ::readdir(directory.get()) : nullptr) {
         const std::string name(entry->d_name);
@@ -347,7 +343,7 @@ void RunFolder::remove(const node::JobKey& key) const
 std::vector<LeftFolder> left_temporary_folders(const std::string& root, const std::string& prefix)
 {
     std::vector<LeftFolder> found;
-    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(root.c_str()));
+    const Directory directory(::opendir(root.c_str()));
     while (const auto* entry = directory ? ::readdir(directory.get()) : nullptr) {
         const std::string_view name(entry->d_name);
         const auto key = name.starts_with(prefix) ? key_of_folder(name.substr(prefix.size())) : std::nullopt;

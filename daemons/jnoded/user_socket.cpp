@@ -1,14 +1,13 @@
 #include "user_socket.hpp"
 
-#include "daemon/clock.hpp"
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
+#include "wire/as_values.hpp"
+#include "wire/clocks.hpp"
 #include "wire/hello.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include <vector>
@@ -19,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 using daemon::log;
 
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using wire::as_values;
 constexpr std::size_t read_at_once = wire::relay_piece;
 // A user whose connection the controller has closed gets so long to read what is left.
 constexpr auto finish_limit = 30s;
@@ -93,7 +92,7 @@ asio::awaitable<void> UserSocket::turn_away(Socket socket, std::string why)
     if (!channel)
         co_return;
     (void)co_await daemon::within(turn_away_limit, "waiting for a Hello", (*channel)->read_frame());
-    (void)(*channel)->send(wire::refusing_hello("jnoded", daemon::wall_now(), {Errc::unavailable, why}));
+    (void)(*channel)->send(wire::refusing_hello("jnoded", wall_now(), {Errc::unavailable, why}));
     (void)co_await (*channel)->flush();
     (*channel)->close();
 }

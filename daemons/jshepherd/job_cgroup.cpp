@@ -1,14 +1,13 @@
 #include "job_cgroup.hpp"
 
+#include "base/directory.hpp"
 #include "processes.hpp"
 
 #include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstring>
-#include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <poll.h>
 #include <string_view>
 #include <sys/stat.h>
@@ -22,10 +21,6 @@ constexpr int remove_attempts = 100;
 constexpr int remove_pause_ms = 50;
 // cgroup.events wakes us; this is for the case that it does not, and for reaping.
 constexpr int events_pause_ms = 50;
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
 
 std::string read_small(int fd)
 {
@@ -60,7 +55,7 @@ void kill_listed(const std::string& path)
 template <class Action>
 void for_each_below(const std::string& path, const Action& action)
 {
-    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+    const Directory directory(::opendir(path.c_str()));
     while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr)
         if (entry->d_type == DT_DIR && std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
             action(path + '/' + entry->d_name);

@@ -1,14 +1,14 @@
 #include "processes.hpp"
 
+#include "base/directory.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <poll.h>
 #include <string_view>
 #include <sys/wait.h>
@@ -20,10 +20,6 @@ namespace {
 
 constexpr int first_pause_ms = 1;
 constexpr int longest_pause_ms = 50;
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
 
 // The fields of /proc/<pid>/stat after the command, which may hold blanks and parentheses: the first is the state.
 std::string_view stat_fields(const char* path, char* buffer, std::size_t size)
@@ -46,7 +42,7 @@ std::string_view stat_fields(const char* path, char* buffer, std::size_t size)
 std::vector<Process> list_processes()
 {
     std::vector<Process> result;
-    const std::unique_ptr<DIR, CloseDirectory> proc(::opendir("/proc"));
+    const Directory proc(::opendir("/proc"));
     if (!proc)
         return result;
     char buffer[1024];

@@ -1,12 +1,11 @@
+#include "base/directory.hpp"
 #include "base/fd.hpp"
 #include "temporary_folder.hpp"
 
 #include <cerrno>
 #include <cstring>
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <memory>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,11 +16,6 @@ namespace {
 // Each level of a walk holds one descriptor. Deeper folders are moved up to the top first, so that a tree of any depth
 // can be removed.
 constexpr int deepest = 100;
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 class Remover {
     int top_;

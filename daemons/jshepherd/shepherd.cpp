@@ -6,6 +6,7 @@
 #include "log.hpp"
 #include "processes.hpp"
 #include "temporary_folder.hpp"
+#include "wire/clocks.hpp"
 #include "wire/job_id.hpp"
 
 #include <cerrno>
@@ -19,13 +20,6 @@
 
 namespace jarvis::shepherd {
 namespace {
-
-std::int64_t boottime_us()
-{
-    timespec now{};
-    ::clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec * std::int64_t{1'000'000} + now.tv_nsec / 1000;
-}
 
 std::int64_t microseconds(const timeval& time)
 {

@@ -130,6 +130,4 @@ int report_filter_error(const Program& program, const Error& error)
     return error.code == Errc::not_found ? report(program, error) : usage_error(program, error.message);
 }
 
-WallTime wall_now() { return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()); }
-
 } // namespace jarvis::client

@@ -34,7 +34,4 @@ Exit report_changes(const Program& program, const wire::ChangeReply& reply);
 // For what was typed: wrong usage, or no such name.
 int report_filter_error(const Program& program, const Error& error);
 
-// Now, by the wall clock.
-WallTime wall_now();
-
 } // namespace jarvis::client

@@ -5,6 +5,7 @@
 #include "client/exit_codes.hpp"
 #include "client/session.hpp"
 #include "client/state_text.hpp"
+#include "wire/clocks.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -111,8 +112,10 @@ Result<wire::Reply> submit(std::string_view program, const wire::Submit& submit,
     *request.mutable_submit() = submit;
     Pauses pauses(std::chrono::seconds(1));
     const auto begin = Clock::now();
+    const auto made = boottime_us();
     bool sent = false, told = false;
     while (true) {
+        request.mutable_submit()->set_age_us(boottime_us() - made);
         auto tried = attempt(program, request);
         if (tried.reply || tried.reply.error().code != Errc::unavailable)
             return tried.reply;

@@ -2,6 +2,7 @@
 
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
+#include "wire/as_values.hpp"
 #include "wire/unix_socket.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -27,7 +28,7 @@ using namespace std::chrono_literals;
 
 using Protocol = asio::generic::stream_protocol;
 using Response = http::response<http::string_body>;
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
+using wire::as_values;
 
 // A scraper asks every few seconds and may keep its connection; a few of them look at one daemon.
 constexpr std::size_t connections_at_once = 32;

@@ -9,6 +9,14 @@ namespace jarvis::wire {
 
 namespace {
 
+// As much of it as whoever reads it takes. A message may quote what was wrong with somebody's bytes.
+std::string readable(std::string text, std::size_t limit)
+{
+    text.resize(std::min(text.size(), limit));
+    std::ranges::replace(text, '\0', '?');
+    return text;
+}
+
 Result<MemorySize> memory_from(std::int64_t bytes, std::string_view field)
 {
     if (bytes < 0 || bytes > limits::memory)
@@ -113,7 +121,7 @@ JobEnd to_message(const jarvis::JobEnd& end)
     if (end.exit_code)
         message.set_exit_code(*end.exit_code);
     message.set_signal(end.signal);
-    message.set_cause(end.cause.substr(0, limits::cause)); // whoever reads it would refuse more
+    message.set_cause(readable(end.cause, limits::cause));
     return message;
 }
 

@@ -1,14 +1,13 @@
 #include "wire/relay_pump.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include "wire/as_values.hpp"
+
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace jarvis::wire {
 
 namespace {
 
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 // Bytes that are queued in one go once everything before them has left: an order or a report waits for no more than these.
 constexpr std::size_t batch = std::size_t{256} << 10;
 

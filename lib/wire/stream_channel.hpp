@@ -15,20 +15,17 @@
 // For the files that implement Channel.
 #pragma once
 
+#include "wire/as_values.hpp"
 #include "wire/channel.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <vector>
 
 namespace jarvis::wire {
-
-inline constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
 
 // Several of the usual messages at once, and one system call for each 64 KiB of a big one.
 inline constexpr std::size_t read_at_once = std::size_t{64} << 10;

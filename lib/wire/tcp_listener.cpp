@@ -1,8 +1,9 @@
 #include "wire/tcp_listener.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include "wire/as_values.hpp"
+#include "wire/out_of_resources.hpp"
+
 #include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <netinet/tcp.h>
 
@@ -11,19 +12,9 @@ namespace jarvis::wire {
 namespace {
 
 using asio::ip::tcp;
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
-// As for UNIX sockets: a daemon without descriptors does not spin.
-constexpr std::chrono::milliseconds pause_when_out_of_resources{100};
-
 // tcp(7). Data that nobody acknowledges, or a peer that does not answer though nothing is sent, ends the connection.
 constexpr int user_timeout_ms = 30'000;
 constexpr int keepalive_idle_s = 15, keepalive_interval_s = 5, keepalive_count = 3;
-
-bool out_of_resources(const boost::system::error_code& error)
-{
-    return error == boost::system::errc::too_many_files_open || error == boost::system::errc::too_many_files_open_in_system ||
-           error == boost::system::errc::no_buffer_space || error == boost::system::errc::not_enough_memory;
-}
 
 } // namespace
 

@@ -1,6 +1,7 @@
 #include "wire/tls_channel.hpp"
 
 #include "base/units.hpp"
+#include "wire/clocks.hpp"
 #include "wire/resolve.hpp"
 #include "wire/stream_channel.hpp"
 #include "wire/tls_handshake.hpp"
@@ -93,8 +94,7 @@ public:
         if (!certificate)
             return fail(Errc::denied, "the peer shows no certificate");
         const auto peer = pki::Certificate::share(certificate);
-        const auto now = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-        if (auto checked = pki::check_peer(peer, handshake_->expected, now); !checked)
+        if (auto checked = pki::check_peer(peer, handshake_->expected, wall_now()); !checked)
             return checked;
         identity_ = {*peer.identity(), peer.to_der()};
         resumed_ = SSL_session_reused(ssl()) == 1;

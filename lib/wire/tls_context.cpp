@@ -5,6 +5,7 @@
 #include "pki/files.hpp"
 #include "pki/openssl.hpp"
 #include "pki/secret.hpp"
+#include "wire/clocks.hpp"
 #include "wire/tls_handshake.hpp"
 
 #include <sys/stat.h>
@@ -19,8 +20,6 @@ constexpr long session_seconds = 24 * 3600;
 constexpr std::size_t tickets = 1;
 constexpr auto look_interval = std::chrono::seconds(2);
 constexpr auto warn_interval = std::chrono::days(1);
-
-WallTime now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
 // From the private key, so that tickets outlive a restart, and of this certificate and authority, so that they do not
 // outlive either.
@@ -165,7 +164,7 @@ asio::awaitable<void> TlsCredentials::watch(std::shared_ptr<TlsCredentials> cred
     for (;;) {
         if (auto note = credentials->refresh())
             log(*note);
-        if (auto note = credentials->expiry(now()))
+        if (auto note = credentials->expiry(wall_now()))
             log(*note);
         const bool waited = co_await daemon::sleep_for(look_interval);
         if (!waited)
@@ -187,7 +186,7 @@ std::shared_ptr<SSL_SESSION> TlsSessions::find(const std::string& address, const
         return nullptr;
     // The peer's certificate is not shown again: it must be good today.
     auto* peer = SSL_SESSION_get0_peer(found->second.session.get());
-    if (!peer || !pki::check_validity(pki::Certificate::share(peer), now()))
+    if (!peer || !pki::check_validity(pki::Certificate::share(peer), wall_now()))
         return nullptr;
     return found->second.session;
 }

@@ -1,10 +1,10 @@
 #include "wire/tls_handshake.hpp"
 
+#include "wire/clocks.hpp"
+
 namespace jarvis::wire {
 
 namespace {
-
-WallTime now() { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 
 int handshake_index()
 {
@@ -16,7 +16,7 @@ int handshake_index()
 int reason_for_alert(const jarvis::Error& error, const pki::Certificate& peer, const pki::Expected& expected)
 {
     if (error.code == Errc::unavailable)
-        return now() < peer.not_before() ? X509_V_ERR_CERT_NOT_YET_VALID : X509_V_ERR_CERT_HAS_EXPIRED;
+        return wall_now() < peer.not_before() ? X509_V_ERR_CERT_NOT_YET_VALID : X509_V_ERR_CERT_HAS_EXPIRED;
     const auto identity = peer.identity();
     if (error.code == Errc::invalid && identity && identity->cluster == expected.cluster)
         return X509_V_ERR_INVALID_PURPOSE;
@@ -37,9 +37,9 @@ int verify(int fine, X509_STORE_CTX* store)
     const int error = fine == 1 ? X509_V_OK : X509_STORE_CTX_get_error(store);
     if (error != X509_V_OK && X509_STORE_CTX_get_error_depth(store) > 0)
         if (auto* authority = X509_STORE_CTX_get_current_cert(store))
-            checked = pki::check_validity(pki::Certificate::share(authority), now());
+            checked = pki::check_validity(pki::Certificate::share(authority), wall_now());
     if (checked)
-        checked = pki::check_peer(peer, handshake->expected, now(), error);
+        checked = pki::check_peer(peer, handshake->expected, wall_now(), error);
     if (checked)
         return 1;
     handshake->refused = checked.error();
@@ -54,7 +54,7 @@ SSL_TICKET_RETURN ticket_decrypted(SSL* ssl, SSL_SESSION* session, const unsigne
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     auto* handshake = attached(ssl);
     auto* peer = session ? SSL_SESSION_get0_peer(session) : nullptr;
-    if (!handshake || !peer || !pki::check_peer(pki::Certificate::share(peer), handshake->expected, now()))
+    if (!handshake || !peer || !pki::check_peer(pki::Certificate::share(peer), handshake->expected, wall_now()))
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     return SSL_TICKET_RETURN_USE_RENEW;
 }

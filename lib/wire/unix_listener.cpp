@@ -1,24 +1,9 @@
 #include "wire/unix_channel.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include "wire/as_values.hpp"
+#include "wire/out_of_resources.hpp"
 
 namespace jarvis::wire {
-
-namespace {
-
-constexpr auto as_values = asio::as_tuple(asio::use_awaitable);
-// Long enough that a daemon without descriptors does not spin, short enough that nobody notices.
-constexpr std::chrono::milliseconds pause_when_out_of_resources{100};
-
-bool out_of_resources(const boost::system::error_code& error)
-{
-    return error == boost::system::errc::too_many_files_open ||
-           error == boost::system::errc::too_many_files_open_in_system ||
-           error == boost::system::errc::no_buffer_space || error == boost::system::errc::not_enough_memory;
-}
-
-} // namespace
 
 UnixListener::UnixListener(asio::any_io_executor executor, std::string path)
     : acceptor_(executor), pause_(executor), path_(std::move(path))

@@ -14,7 +14,7 @@ class Down(TestCase):
 
     def start(self, c, *options):
         """A job that runs on some node, and its process."""
-        books = Books(self, c, SEED)
+        books = Books(c, f"{SEED}-{self.id()}")
         job = books.long(*options)
         return books, job, books.node_of(job), books.pid(job)
 

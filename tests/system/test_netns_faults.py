@@ -25,7 +25,7 @@ class Faults(TestCase):
 
     def test_link_down_for_seconds_keeps_the_job_and_its_process(self):
         with self.network() as c:
-            books = Books(self, c, SEED)
+            books = Books(c, f"{SEED}-{self.id()}")
             job = books.long()
             node, process = books.node_of(job), books.pid(job)
             node.link_down()
@@ -45,7 +45,7 @@ class Faults(TestCase):
     def test_one_way_cuts(self):
         for direction in ("output", "input"):
             with self.subTest(direction=direction), self.network() as c:
-                books = Books(self, c, SEED)
+                books = Books(c, f"{SEED}-{self.id()}")
                 job = books.long()
                 node, process = books.node_of(job), books.pid(job)
                 node.cut(direction)
@@ -62,7 +62,7 @@ class Faults(TestCase):
 
     def test_ends_that_cannot_be_told_are_told_later(self):
         with self.network() as c:
-            books = Books(self, c, SEED)
+            books = Books(c, f"{SEED}-{self.id()}")
             job = books.long(code=5)
             node, (pid, started) = books.node_of(job), books.pid(job)
             node.link_down()
@@ -76,7 +76,7 @@ class Faults(TestCase):
 
     def test_all_nodes_lose_their_links_at_once(self):
         with self.network() as c:
-            books = Books(self, c, SEED)
+            books = Books(c, f"{SEED}-{self.id()}")
             jobs = [books.long("-c", "1") for _ in range(8)]
             books.short(20, "-c", "1")
             processes = [books.pid(job) for job in jobs]
@@ -94,7 +94,7 @@ class Faults(TestCase):
 
     def test_node_daemons_are_killed_and_started_again(self):
         with self.network() as c:
-            books = Books(self, c, SEED)
+            books = Books(c, f"{SEED}-{self.id()}")
             job = books.long()
             process = books.pid(job)
             for round in range(3):
@@ -114,7 +114,7 @@ class Faults(TestCase):
 
     def test_controller_is_killed(self):
         with self.network() as c:
-            books = Books(self, c, SEED)
+            books = Books(c, f"{SEED}-{self.id()}")
             job = books.long()
             process = books.pid(job)
             for _ in range(3):
@@ -128,7 +128,7 @@ class Faults(TestCase):
 
     def test_work_of_all_kinds_under_faults_of_all_kinds(self):
         with self.network() as c:
-            books = Books(self, c, SEED)
+            books = Books(c, f"{SEED}-{self.id()}")
             for _ in range(5):
                 books.short(3, "-c", "1")
                 books.array(6, "-c", "1")
@@ -152,7 +152,7 @@ class Faults(TestCase):
 
     def test_certificates_end_in_mid_run(self):
         with self.network() as c:
-            books = Books(self, c, SEED)
+            books = Books(c, f"{SEED}-{self.id()}")
             job = books.long()
             node, process = books.node_of(job), books.pid(job)
             node.take_certificate("--not-before", "2020-01-01", "--not-after", "2020-02-01")

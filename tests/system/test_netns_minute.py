@@ -15,7 +15,7 @@ AWAY = 60
 class Minute(TestCase):
     def test_controller_is_away_while_jobs_end(self):
         with Network(nodes=8, namespaces=True, controller='heartbeat = "1s"') as c:
-            books = Books(self, c, SEED)
+            books = Books(c, f"{SEED}-{self.id()}")
             cores = sum(node["cores"] for node in c.json("jnodes", "--json")["nodes"])
             # Some end while it is away, some later, and some have to wait for their turn until it is back.
             ends = [books.chance.uniform(1, AWAY * 1.3) for _ in range(cores - 1)]

@@ -3,20 +3,19 @@
 
     test_restart.py [--rounds N]        N rounds for each daemon and each way of ending it (3)
 
-A job writes its line into a file of its own by appending, so a job that ran twice shows it. Submits that end with exit
-code 4 (outcome unknown) were told so; they may have become jobs or not, but at most one each.
+See jarvis_books.py. Submits that end with exit code 4 (outcome unknown) were told so; they may have become jobs or not, but at
+most one each.
 """
 import argparse
-import collections
 import os
 import pathlib
 import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 
+from jarvis_books import SCRIPT, Books
 from jarvis_cluster import Cluster, TestCase, main, processes_of, seed_of_run, start_time, wait_for
 
 parser = argparse.ArgumentParser()
@@ -24,54 +23,6 @@ parser.add_argument("--rounds", type=int, default=3)
 options, rest = parser.parse_known_args()
 sys.argv[1:] = rest
 SEED = seed_of_run()
-
-# Appends one line, lives for a moment, exits with a code that tells it from its neighbours.
-SCRIPT = """#!/bin/sh
-echo "$JARVIS_JOB_ID $JARVIS_RESTART_COUNT" >> "ran-$1"
-echo "output of $1"
-sleep "$2"
-exit "$3"
-"""
-
-Submitted = collections.namedtuple("Submitted", "tag job code")
-
-
-class Stream(threading.Thread):
-    """Submits without a pause until it is told to stop; remembers what was acknowledged, and what was left unknown."""
-
-    def __init__(self, cluster, seed, prefix):
-        super().__init__(daemon=True)
-        self.cluster, self.random, self.prefix = cluster, random.Random(seed), prefix
-        self.acknowledged, self.unknown, self.problems = [], [], []
-        self.stopping = threading.Event()
-        self.script = cluster.script(SCRIPT, name=f"job-{prefix}.sh")
-
-    def run(self):
-        number = 0
-        while not self.stopping.is_set():
-            tag = f"{self.prefix}-{number}"
-            number += 1
-            code = self.random.choice((0, 0, 3, 42))
-            pause = self.random.choice(("0", "0", "0", "0.1", "0.5"))
-            # Not faster than the node runs them, so that jobs of all ages meet the end of the daemon.
-            time.sleep(self.random.uniform(0, 0.1))
-            try:
-                result = self.cluster.run("jsub", "-o", f"out-{tag}", "-t", "10:00", self.script, tag, pause, code)
-            except subprocess.TimeoutExpired:
-                self.problems.append(f"jsub of {tag} hangs")
-                return
-            if result.code == 0:
-                self.acknowledged.append(Submitted(tag, result.out.strip(), code))
-            elif result.code == 4:
-                self.unknown.append(tag)
-                time.sleep(0.02)
-            else:
-                self.problems.append(repr(result))
-                return
-
-    def finish(self):
-        self.stopping.set()
-        self.join()
 
 
 class Launcher:
@@ -95,55 +46,24 @@ class Launcher:
 
 class Restart(TestCase):
     def rounds_of(self, name, how):
-        chance = random.Random(f"{SEED}-{name}-{how}")
+        seed = f"{SEED}-{name}-{how}"
+        chance = random.Random(seed)
         with Cluster(controller='kill_grace = "5s"') as c:
             daemon = {"jctld": c.jctld, "jnoded": c.jnoded, "launcher": Launcher(c)}[name]
-            everything = []
-            unknown = []
-            for number in range(options.rounds):
-                streams = [Stream(c, chance.random(), f"{number}{letter}") for letter in "ab"]
-                long_job = c.submit("-H", "-o", f"out-long-{number}", "-t", "10:00",
-                                    script=SCRIPT, arguments=[f"long-{number}", "3", 9])
-                c.run("jrelease", long_job, check=0)
-                everything.append(Submitted(f"long-{number}", long_job, 9))
-                for stream in streams:
-                    stream.start()
-                for _ in range(2):
-                    time.sleep(chance.uniform(0.05, 1.0))
-                    daemon.stop(how)
-                    time.sleep(chance.choice((0, 0.05, 0.5)))
-                    daemon.start()
-                    c.wait_controller()
-                for stream in streams:
-                    stream.finish()
-                    self.assertEqual(stream.problems, [])
-                    everything += stream.acknowledged
-                    unknown += stream.unknown
+            books = Books(c, seed)
+            for _ in range(options.rounds):
+                held = books.enter(SCRIPT, "3", "-H", code=9)
+                c.run("jrelease", held, check=0)
+                with books.streams(2):
+                    for _ in range(2):
+                        time.sleep(chance.uniform(0.05, 1.0))
+                        daemon.stop(how)
+                        time.sleep(chance.choice((0, 0.05, 0.5)))
+                        daemon.start()
+                        c.wait_controller()
                 c.wait_node()
-            print(f"{name} {how.name}: {options.rounds} rounds, {len(everything)} acknowledged, {len(unknown)} unknown", flush=True)
-            self.check(c, everything, unknown)
-
-    def check(self, c, everything, unknown):
-        ids = [s.job for s in everything]
-        self.assertEqual(len(ids), len(set(ids)), "an id was used twice")
-        wait_for(lambda: not c.json("jq", "--json")["jobs"],
-                 lambda: f"all jobs to end: {c.run('jq').out}\n{c.tails()}", 300)
-        records = {}
-        for start in range(0, len(ids), 500):
-            answer = c.json("jacct", "-j", ",".join(ids[start:start + 500]), "--json")
-            records |= {record["id"]: record | (record["end"] or {}) for record in answer["jobs"]}
-        self.assertEqual(set(ids) - set(records), set(), "acknowledged jobs were lost")
-        for tag, job, code in everything:
-            record = records[job]
-            where = f"job {job} ({tag}): {record}"
-            self.assertEqual(record["state"], "COMPLETED" if code == 0 else "FAILED", where)
-            self.assertEqual(record["exit_code"], code, where)
-            self.assertEqual((c.work() / f"ran-{tag}").read_text(), f"{job} 0\n", where)
-            self.assertEqual((c.work() / f"out-{tag}").read_text(), f"output of {tag}\n", where)
-        for tag in unknown:
-            ran = c.work() / f"ran-{tag}"
-            if ran.exists():
-                self.assertEqual(len(ran.read_text().splitlines()), 1, f"{tag} ran more than once")
+            print(f"{name} {how.name}: {options.rounds} rounds, {len(books.entries)} acknowledged, {len(books.unknown)} unknown", flush=True)
+            books.check()
 
     def test_controller_is_stopped(self):
         self.rounds_of("jctld", signal.SIGTERM)

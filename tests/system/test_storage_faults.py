@@ -1,42 +1,11 @@
 #!/usr/bin/env python3
 """Disks that are full, read-only or broken: exit code 4 and that reason, ends are recorded, and it recovers by itself."""
-import os
 import subprocess
 import time
 import unittest
 
-from jarvis_cluster import BUILD, Cluster, Failure, TestCase, main, needs_root, wait_for
-
-VFS = BUILD / "tests" / "failing_vfs.so"
-DISK_MIB = 64
-
-
-class SmallDisk:
-    """A tmpfs over the controller's state folder."""
-
-    def __init__(self, cluster):
-        self.path = cluster.state_dir
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m,mode=0700", "tmpfs", str(self.path)],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if done.returncode != 0:
-            raise unittest.SkipTest(f"cannot mount a tmpfs: {done.stdout.strip()}")
-        self.filler = self.path / "filler"
-
-    def fill(self):
-        """To the last byte."""
-        with open(self.filler, "ab", buffering=0) as file:
-            for size in (1 << 20, 4096, 1):
-                try:
-                    while True:
-                        file.write(b"x" * size)
-                except OSError:
-                    pass
-
-    def empty(self):
-        self.filler.unlink(missing_ok=True)
-
-    def unmount(self):
-        subprocess.run(["umount", "-l", str(self.path)], check=False)
+from jarvis_cluster import Cluster, Failure, TestCase, main, needs_root, wait_for
+from jarvis_storage import VFS, FailingDisk, SmallDisk
 
 
 class DiskFull(TestCase):
@@ -114,17 +83,11 @@ class DiskFull(TestCase):
 @unittest.skipUnless(VFS.exists(), f"there is no {VFS}")
 class FailingStorage(TestCase):
     def cluster(self):
-        c = Cluster(start=False, extra=f'[plugin.storage.sqlite]\nvfs = "failing"\nvfs_module = "{VFS}"\n')
-        self.control = c.folder / "vfs-control"
-        c.jctld.environment = {"JARVIS_FAILING_VFS": str(self.control)}
+        c = Cluster(start=False, extra=FailingDisk.settings)
+        self.set_mode = FailingDisk(c).set_mode
         self.addCleanup(c.end_everything)
         c.start()
         return c
-
-    def set_mode(self, text):
-        new = self.control.with_suffix(".new")
-        new.write_text(text + "\n")
-        os.rename(new, self.control)
 
     def fails_and_recovers(self, mode, *words):
         with self.cluster() as c:

@@ -1,7 +1,8 @@
-#include "daemon/clock.hpp"
+#include "daemon/boot_id.hpp"
 #include "daemon/folders.hpp"
 
 #include "temporary_folder.hpp"
+#include "wire/clocks.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -95,8 +96,8 @@ BOOST_AUTO_TEST_CASE(boot_id)
 
 BOOST_AUTO_TEST_CASE(clocks_go_forward)
 {
-    auto first = daemon::boottime_us();
-    auto second = daemon::boottime_us();
+    auto first = boottime_us();
+    auto second = boottime_us();
     BOOST_TEST(first > 0);
     BOOST_TEST(second >= first);
 }

@@ -324,6 +324,58 @@ BOOST_AUTO_TEST_CASE(garbage_is_refused)
     BOOST_TEST(!input_from(message).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(times_signals_and_texts_out_of_range_are_refused)
+{
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    wire::ToNode message;
+    message.mutable_welcome()->set_heartbeat_us(10'000'000);
+    BOOST_TEST(input_from(message).has_value());
+    message.mutable_welcome()->set_heartbeat_us(most);
+    BOOST_TEST(!input_from(message).has_value());
+    message.mutable_welcome()->set_heartbeat_us(1);
+    message.mutable_welcome()->set_kill_grace_us(-1);
+    BOOST_TEST(!input_from(message).has_value());
+    message.mutable_signal()->set_job_id(7);
+    message.mutable_signal()->set_incarnation(1);
+    for (auto [signal, good] : {std::pair(64, true), {65, false}, {0, false}, {-9, false}}) {
+        message.mutable_signal()->set_signal(signal);
+        BOOST_TEST(input_from(message).has_value() == good);
+    }
+    message.mutable_stop()->set_job_id(7);
+    message.mutable_stop()->set_incarnation(1);
+    BOOST_TEST(input_from(message).has_value());
+    message.mutable_stop()->set_cause(std::string("a\0b", 3));
+    BOOST_TEST(!input_from(message).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(damaged_records_are_refused)
+{
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    wire::LaunchOrder order;
+    order.set_job_id(7);
+    order.set_incarnation(1);
+    BOOST_TEST(recovered_from(order).has_value());
+    order.set_started_boottime_us(most);
+    BOOST_TEST(!recovered_from(order).has_value());
+
+    wire::StopRecord stop = record_from({JobState::timeout, "time limit", Instant(Duration(5))});
+    BOOST_TEST(stop_from(stop).has_value());
+    stop.set_kill_at_us(most);
+    BOOST_TEST(!stop_from(stop).has_value());
+    stop = record_from({JobState::running, "time limit", Instant(Duration(5))});
+    BOOST_TEST(!stop_from(stop).has_value());
+}
+
+// A controller refuses an end by a signal that there is not, and the node would repeat it with every report.
+BOOST_AUTO_TEST_CASE(a_wait_status_is_that_of_an_ended_process)
+{
+    for (auto [status, good] : {std::pair(0, true), {0x100, true}, {9, true}, {0x8b, true}, {64, true}, {65, false}, {0x137f, false}, {-1, false}}) {
+        wire::ExitRecord record;
+        record.set_wait_status(status);
+        BOOST_TEST(facts_from(record).has_value() == good, status);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_order_brings_back_what_the_core_needs)
 {
     node::Launch launch;

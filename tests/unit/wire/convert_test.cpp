@@ -292,6 +292,12 @@ BOOST_AUTO_TEST_CASE(ends_and_usage)
     BOOST_TEST(refused([](auto& m) { m.set_exit_code(-1); }));
     BOOST_TEST(refused([](auto& m) { m.set_signal(-1); }));
 
+    // Whatever its cause quotes, an end can be told.
+    const JobEnd odd{JobState::failed, EndClass::system, {}, 0, std::string("a\0b", 3) + std::string(10'000, 'x')};
+    auto told = wire::from_message(through_bytes(wire::to_message(odd)));
+    BOOST_REQUIRE(told.has_value());
+    BOOST_TEST(told->cause.starts_with("a?bxxx"));
+
     for (auto peak : {std::optional<MemorySize>(), std::optional(mebibytes(3))}) {
         Usage usage{Duration(5), Duration(6), Duration(7), peak};
         auto back = wire::from_message(through_bytes(wire::to_message(usage)));

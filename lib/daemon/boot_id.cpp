@@ -1,27 +1,14 @@
-#include "daemon/clock.hpp"
+#include "daemon/boot_id.hpp"
 
 #include "base/fd.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <fcntl.h>
 #include <unistd.h>
 
 namespace jarvis::daemon {
-
-std::int64_t boottime_us()
-{
-    timespec now{};
-    ::clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec * std::int64_t{1'000'000} + now.tv_nsec / 1000;
-}
-
-WallTime wall_now()
-{
-    return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
 
 Result<std::string> read_boot_id(const std::string& file)
 {
