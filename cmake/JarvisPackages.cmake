@@ -9,6 +9,11 @@ find_package(Protobuf 3.21 REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
 find_package(PkgConfig REQUIRED)
+# The controller lives on many small objects of many sizes, of which glibc's malloc() keeps twice what they take. The sanitizers
+# bring an allocator of their own.
+if(NOT JARVIS_SANITIZE)
+    find_package(mimalloc 2.0 REQUIRED)
+endif()
 pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc>=2.9)
 
 # A program starts quicker with protobuf, fmt and the C++ library linked in. The sanitizers need shared ones, and so does a system

@@ -1,9 +1,9 @@
 #!/bin/bash
 # The one place that knows which Debian and Ubuntu packages Jarvis is built and tested with.
 #
-#   packages.sh list build|test|fuzz|slurm...     print the names
-#   packages.sh missing build|test|fuzz|slurm...  print those that are not there (nothing: all is there)
-#   packages.sh install build|test|fuzz|slurm...  install what is missing; as root, or by sudo
+#   packages.sh list build|test|coverage|fuzz|slurm...     print the names
+#   packages.sh missing build|test|coverage|fuzz|slurm...  print those that are not there (nothing: all is there)
+#   packages.sh install build|test|coverage|fuzz|slurm...  install what is missing; as root, or by sudo
 #   packages.sh prefix                      print the folder that has a Boost of our own in it, if there is one
 #
 # Boost: Jarvis needs 1.81 or later. Debian 12 has 1.81 beside its default 1.74, and the two -dev packages exclude each
@@ -49,10 +49,11 @@ boost_packages() {
 
 build_packages() {
     printf '%s\n' g++ cmake ninja-build pkg-config ccache libhwloc-dev libcgroup-dev libtomlplusplus-dev libprotobuf-dev \
-        protobuf-compiler libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev libssl-dev
+        protobuf-compiler libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev libssl-dev libmimalloc-dev
     boost_packages
 }
 test_packages() { printf '%s\n' python3 libfaketime mandoc shellcheck git procps util-linux iproute2 nftables openssl; }
+coverage_packages() { printf '%s\n' gcovr; }
 fuzz_packages() { printf '%s\n' clang-19; }
 # What tests/bench/slurm compares with.
 slurm_packages() { printf '%s\n' slurmctld slurmd slurm-client munge libslurm-dev gcc; }
@@ -61,8 +62,8 @@ list() {
     local group
     for group in "$@"; do
         case $group in
-            build | test | fuzz | slurm) "${group}_packages" ;;
-            *) die "unknown group '$group'; there are build, test, fuzz and slurm" ;;
+            build | test | coverage | fuzz | slurm) "${group}_packages" ;;
+            *) die "unknown group '$group'; there are build, test, coverage, fuzz and slurm" ;;
         esac
     done
 }

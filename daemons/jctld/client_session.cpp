@@ -285,7 +285,7 @@ private:
 
     asio::awaitable<void> stream(JobListRenderer renderer)
     {
-        while (auto reply = renderer.next()) {
+        while (const auto* reply = renderer.next()) {
             auto sent = co_await channel_->send_when_room(reply->SerializeAsString());
             if (!sent)
                 break;

@@ -119,7 +119,7 @@ private:
     Result<void> load_plugins();
     Result<Recovered> recover();
     void make_threads(cluster::State state, cluster::BootClock clock);
-    Result<void> begin(const cluster::State& recovered, const cluster::BootClock& clock);
+    Result<void> begin(cluster::Uuid uuid, Epoch last_epoch, const cluster::BootClock& clock);
     asio::awaitable<void> accept_loop();
     asio::awaitable<void> watch_nodes();
     asio::awaitable<void> reload();
@@ -201,9 +201,8 @@ void Controller::make_threads(cluster::State state, cluster::BootClock clock)
 }
 
 // The first commands: a new cluster's creation, the new epoch, the configuration. Nobody is let in before they are durable.
-Result<void> Controller::begin(const cluster::State& recovered, const cluster::BootClock& clock)
+Result<void> Controller::begin(cluster::Uuid uuid, Epoch last_epoch, const cluster::BootClock& clock)
 {
-    auto uuid = recovered.uuid;
     if (uuid == cluster::Uuid{}) {
         auto fresh = credentials_ ? Result<cluster::Uuid>(credentials_->context()->identity().cluster) : pki::random_uuid();
         if (!fresh)
@@ -212,7 +211,7 @@ Result<void> Controller::begin(const cluster::State& recovered, const cluster::B
         (void)owner_->push(cluster::CreateCluster{uuid, config_->cluster.name});
     }
     (void)owner_->push(cluster::StartController{wall_now(), clock});
-    front_->set_identity(uuid, Epoch{recovered.epoch.value + 1});
+    front_->set_identity(uuid, Epoch{last_epoch.value + 1});
     cluster::Command configure = cluster::Configure{core_settings(*config_, policy_->queue_order())};
     auto answer = asio::co_spawn(loop_, front_->decide(std::move(configure)), asio::use_future);
     while (answer.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
@@ -224,7 +223,7 @@ Result<void> Controller::begin(const cluster::State& recovered, const cluster::B
     // An append that failed may have taken the first two along before the third was decided.
     std::promise<Epoch> epoch;
     auto now = epoch.get_future();
-    if (!replica_->ask([&epoch](const Replica& replica) { epoch.set_value(replica.state().epoch); }) || now.get().value != recovered.epoch.value + 1)
+    if (!replica_->ask([&epoch](const Replica& replica) { epoch.set_value(replica.state().epoch); }) || now.get().value != last_epoch.value + 1)
         return fail(Errc::unavailable, "the storage failed while the controller started; start it again");
     return {};
 }
@@ -256,7 +255,9 @@ Result<void> Controller::start()
     if (!boot_id)
         return std::unexpected(boot_id.error());
     const auto clock = ElapsedTime::resume(recovered->state, *boot_id);
-    make_threads(recovered->state, clock);
+    const auto uuid = recovered->state.uuid;
+    const auto epoch = recovered->state.epoch;
+    make_threads(std::move(recovered->state), clock);
     front_ = std::make_unique<Front>(loop_.get_executor(),
                                      Front::Parts{*store_, blobs_, *replica_, *owner_, *snapshots_, *history_, *auth_, *policy_, accounts_, metrics_, *feed_, pool_, history_pool_,
                                                   [this] { request_stop(); }, credentials_},
@@ -266,7 +267,7 @@ Result<void> Controller::start()
     replica_->start();
     journal_->start();
     owner_->start();
-    if (auto begun = begin(recovered->state, clock); !begun)
+    if (auto begun = begin(uuid, epoch, clock); !begun)
         return begun;
     auto listener = wire::UnixListener::open(loop_.get_executor(), {.path = config_->controller.socket, .mode = 0666});
     if (!listener)

@@ -28,6 +28,13 @@ std::optional<NodeId> node_of(const cluster::Event& event)
         event);
 }
 
+// Whether it is the record of an array, which ends when the last of its tasks has.
+bool is_array(const cluster::State& state, JobId id)
+{
+    const auto job = state.find(id);
+    return job && job->is_array();
+}
+
 } // namespace
 
 EventCounter::EventCounter(ControllerMetrics& metrics, const cluster::State& initial) : metrics_(metrics)
@@ -95,7 +102,7 @@ void EventCounter::after(const cluster::State& state, const cluster::Event& even
         metrics_.starts.add();
     else if (std::holds_alternative<cluster::JobRequeued>(event))
         metrics_.requeues.add();
-    else if (const auto* ended = std::get_if<cluster::JobEnded>(&event))
+    else if (const auto* ended = std::get_if<cluster::JobEnded>(&event); ended && !is_array(state, ended->job))
         metrics_.job_ends.find(name(ended->end.state))->second->add();
 }
 

@@ -117,10 +117,13 @@ JobAnswer answer_of(const Replica& replica, Finder found)
     const auto& state = replica.state();
     JobAnswer answer{.sequence = state.sequence, .jobs = std::move(found.shown), .reasons = {}, .unknown = std::move(found.unknown),
                      .nodes = replica.briefs()};
-    std::ranges::stable_sort(answer.jobs, {}, [](const ShownJob& shown) { return shown.job->id; });
+    const auto id = [](const ShownJob& shown) { return shown.job->id; };
+    if (!std::ranges::is_sorted(answer.jobs, {}, id))
+        std::ranges::stable_sort(answer.jobs, {}, id);
+    cluster::WaitReasons reasons(state, replica.board());
+    answer.reasons.reserve(answer.jobs.size());
     for (const auto& shown : answer.jobs)
-        answer.reasons.push_back(shown.job->state == JobState::pending ? cluster::wait_reason(state, replica.board(), *shown.job)
-                                                                       : cluster::WaitReason{});
+        answer.reasons.push_back(shown.job->state == JobState::pending ? reasons.of(*shown.job) : nullptr);
     return answer;
 }
 

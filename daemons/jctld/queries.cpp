@@ -10,14 +10,23 @@
 
 namespace jarvis::jctld {
 
+namespace {
+
+void put_reason(const cluster::WaitReason* reason, wire::JobSummary& summary)
+{
+    if (!reason)
+        return;
+    summary.mutable_reason()->set_code(reason->code);
+    summary.mutable_reason()->set_text(reason->text);
+}
+
+} // namespace
+
 wire::JobDetail JobListRenderer::detail_of(std::size_t index) const
 {
     const auto& job = *answer_.jobs[index].job;
     auto detail = job_detail(answer_.jobs[index], *answer_.nodes);
-    if (!answer_.reasons[index].code.empty()) {
-        detail.mutable_summary()->mutable_reason()->set_code(answer_.reasons[index].code);
-        detail.mutable_summary()->mutable_reason()->set_text(answer_.reasons[index].text);
-    }
+    put_reason(answer_.reasons[index].get(), *detail.mutable_summary());
     if (holds_resources(job.state))
         detail.set_elapsed_us(std::max<std::int64_t>(0, (wall_now() - job.run->started_wall).count()));
     if (!cluster::may_see_contents(caller_, job))
@@ -25,39 +34,41 @@ wire::JobDetail JobListRenderer::detail_of(std::size_t index) const
     return detail;
 }
 
-std::optional<wire::Reply> JobListRenderer::next()
+void JobListRenderer::put(std::size_t index, wire::JobSummary& summary) const
+{
+    put_summary(answer_.jobs[index], *answer_.nodes, summary);
+    if (!cluster::may_see_contents(caller_, *answer_.jobs[index].job))
+        strip_contents(summary);
+    put_reason(answer_.reasons[index].get(), summary);
+}
+
+const wire::Reply* JobListRenderer::next()
 {
     if (done_)
-        return std::nullopt;
-    wire::Reply reply;
-    reply.set_tag(tag_);
-    reply.set_sequence(answer_.sequence.value);
-    auto& list = *reply.mutable_jobs();
+        return nullptr;
+    auto& list = *reply_.mutable_jobs();
+    list.Clear();
+    reply_.set_tag(tag_);
+    reply_.set_sequence(answer_.sequence.value);
     // Room for one more record below the frame's size, which conversion limits.
     std::size_t size = 0;
     for (; next_ < answer_.jobs.size() && size < wire::limits::reply_part / 2; ++next_) {
-        auto detail = detail_ ? detail_of(next_) : wire::JobDetail{};
         if (detail_) {
+            auto& detail = *list.add_details();
+            detail = detail_of(next_);
             size += detail.ByteSizeLong();
-            *list.add_details() = std::move(detail);
-            continue;
+        } else {
+            auto& summary = *list.add_summaries();
+            put(next_, summary);
+            size += summary.ByteSizeLong();
         }
-        auto& summary = *list.add_summaries();
-        summary = job_summary(answer_.jobs[next_], *answer_.nodes);
-        if (!cluster::may_see_contents(caller_, *answer_.jobs[next_].job))
-            strip_contents(summary);
-        if (!answer_.reasons[next_].code.empty()) {
-            summary.mutable_reason()->set_code(answer_.reasons[next_].code);
-            summary.mutable_reason()->set_text(answer_.reasons[next_].text);
-        }
-        size += summary.ByteSizeLong();
     }
     done_ = next_ == answer_.jobs.size();
-    reply.set_more(!done_);
+    reply_.set_more(!done_);
     if (done_)
         for (const auto& selection : answer_.unknown)
             put_unknown(selection, list);
-    return reply;
+    return &reply_;
 }
 
 wire::NodeList find_nodes(const Replica& replica, const std::vector<std::string>& names)

@@ -31,7 +31,7 @@ Result<JobFilter> filter_from(const wire::JobFilter& message, std::uint32_t uid)
 struct JobAnswer {
     SequenceNumber sequence;
     std::vector<ShownJob> jobs;                // ascending by id; an array before its tasks
-    std::vector<cluster::WaitReason> reasons;  // of each; empty for one that does not wait
+    std::vector<std::shared_ptr<const cluster::WaitReason>> reasons; // of each; nothing for one that does not wait
     std::vector<JobSelection> unknown;
     NodeBriefs nodes;
 };
@@ -56,14 +56,17 @@ class JobListRenderer {
     std::uint64_t tag_;
     std::size_t next_ = 0;
     bool done_ = false;
+    wire::Reply reply_; // every part is made in it, so that its strings are allocated once
+
+    void put(std::size_t index, wire::JobSummary& summary) const;
 
 public:
     JobListRenderer(JobAnswer answer, cluster::Caller caller, bool detail, std::uint64_t tag)
         : answer_(std::move(answer)), caller_(std::move(caller)), detail_(detail), tag_(tag)
     {
     }
-    // Nothing after the last.
-    std::optional<wire::Reply> next();
+    // Until the next call; nothing after the last.
+    const wire::Reply* next();
     wire::JobDetail detail_of(std::size_t index) const;
     const JobAnswer& answer() const { return answer_; }
 };

@@ -1,5 +1,6 @@
 #include "snapshot_follower.hpp"
 
+#include "allocator.hpp"
 #include "daemon/log.hpp"
 #include "daemon/process.hpp"
 #include "journal/codec.hpp"
@@ -82,6 +83,8 @@ void SnapshotFollower::run()
         busy_ = false;
         for (const auto& wish : waiting)
             tell(wish, *state, result);
+        state.reset();
+        give_back_memory();
     }
 }
 
@@ -107,7 +110,7 @@ Result<void> SnapshotFollower::write(const cluster::State& state)
 // Reads it back and compares: older journal goes only when this one would really give the same state.
 Result<void> SnapshotFollower::verify(const cluster::State& state)
 {
-    journal::SnapshotReader reader;
+    journal::SnapshotReader reader(&state);
     Result<void> fed;
     auto read = store_.use([&](plugin::Storage& storage) {
         return storage.read_snapshot(state.sequence, [&](std::string_view piece) {

@@ -44,8 +44,7 @@ Result<void> check_environment(const wire::Environment& environment, const confi
     if (size > static_cast<std::size_t>(limits.environment_size.bytes))
         return fail(Errc::invalid, "the environment has {} bytes; the limit is {} (environment_size in [limits]); export less with --export",
                     size, format_memory_size(limits.environment_size));
-    auto read = wire::from_message(environment);
-    return read ? Result<void>{} : std::unexpected(read.error());
+    return wire::check_environment(environment);
 }
 
 Result<void> check_patterns(const JobRequest& request)

@@ -58,11 +58,10 @@ std::string expand(const std::string& pattern, const cluster::Job& job, const st
 
 } // namespace
 
-wire::JobSummary job_summary(const ShownJob& shown, const std::vector<NodeBrief>& nodes)
+void put_summary(const ShownJob& shown, const std::vector<NodeBrief>& nodes, wire::JobSummary& summary)
 {
     const auto& job = *shown.job;
     const auto& request = *job.request;
-    wire::JobSummary summary;
     wire::put_job_id(job.id, summary);
     if (shown.tasks) {
         *summary.mutable_pending_tasks() = wire::to_message(*shown.tasks);
@@ -93,14 +92,13 @@ wire::JobSummary job_summary(const ShownJob& shown, const std::vector<NodeBrief>
         *summary.mutable_end() = wire::to_message(job.ended->end);
         *summary.mutable_usage() = wire::to_message(job.ended->usage);
     }
-    return summary;
 }
 
 wire::JobDetail job_detail(const ShownJob& shown, const std::vector<NodeBrief>& nodes)
 {
     const auto& job = *shown.job;
     wire::JobDetail detail;
-    *detail.mutable_summary() = job_summary(shown, nodes);
+    put_summary(shown, nodes, *detail.mutable_summary());
     *detail.mutable_request() = job.id.is_task() ? wire::to_task_message(*job.request) : wire::to_message(*job.request);
     detail.set_dependency(cluster::waits_text(job, 100));
     detail.set_retries_used(job.failed_attempts);

@@ -9,7 +9,8 @@
 
 namespace jarvis::jctld {
 
-wire::JobSummary job_summary(const ShownJob& shown, const std::vector<NodeBrief>& nodes);
+// Into an empty message, which may keep the room of an earlier one.
+void put_summary(const ShownJob& shown, const std::vector<NodeBrief>& nodes, wire::JobSummary& summary);
 wire::JobDetail job_detail(const ShownJob& shown, const std::vector<NodeBrief>& nodes);
 
 // Takes away what only the owner and operators may see.

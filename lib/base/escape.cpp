@@ -94,9 +94,17 @@ std::string escaped(const Character& c)
     return code < 0x10000 ? fmt::format("\\u{:04x}", code) : fmt::format("\\U{:08x}", code);
 }
 
+// Printable ASCII, as nearly all text is: one column for each byte, and nothing to escape.
+bool is_plain(std::string_view text)
+{
+    return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
 template <class MustEscape>
 std::string escape_where(std::string_view text, MustEscape must_escape)
 {
+    if (is_plain(text))
+        return std::string(text);
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
@@ -137,6 +145,8 @@ std::string escape_invalid_utf8(std::string_view text)
 
 std::size_t terminal_width(std::string_view text)
 {
+    if (is_plain(text))
+        return text.size();
     std::size_t columns = 0;
     while (!text.empty()) {
         auto c = decode(text);

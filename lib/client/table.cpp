@@ -61,9 +61,8 @@ void shrink(std::vector<std::size_t>& widths, const Table& table, std::size_t li
     }
 }
 
-std::string line(const Table& table, const std::vector<Cell>& cells, const std::vector<std::size_t>& widths, const Style& style)
+void add_line(std::string& text, const Table& table, const std::vector<Cell>& cells, const std::vector<std::size_t>& widths, const Style& style)
 {
-    std::string text;
     std::size_t owed = 0; // spaces are printed only before something
     for (std::size_t c = 0; c < cells.size(); ++c) {
         const auto cell = fit_to_width(cells[c].text, widths[c]);
@@ -80,7 +79,7 @@ std::string line(const Table& table, const std::vector<Cell>& cells, const std::
         text += paint(cell, cells[c].colour, style);
         owed = table.columns[c].align == Align::left ? room : 0;
     }
-    return text + "\n";
+    text += '\n';
 }
 
 } // namespace
@@ -102,10 +101,10 @@ std::string render(const Table& table, const Style& style)
         std::vector<Cell> titles;
         for (const auto& column : table.columns)
             titles.push_back({column.title, Colour::dim});
-        text += line(table, titles, widths, style);
+        add_line(text, table, titles, widths, style);
     }
     for (const auto& row : table.rows)
-        text += line(table, row, widths, style);
+        add_line(text, table, row, widths, style);
     return text;
 }
 

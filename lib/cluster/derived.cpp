@@ -164,6 +164,7 @@ void rebuild_derived(State& state)
     index_partitions(state);
     rebuild_arrays(state);
     rebuild_queues(state);
+    state.index.requests.reserve(state.jobs.size());
     for (const auto& [id, job] : state.jobs) {
         if (!id.is_task())
             state.index.requests.emplace(job->request_id, id);

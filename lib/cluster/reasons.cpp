@@ -133,14 +133,24 @@ PartitionAdvice why_not(const State& state, std::uint32_t index, const Job& head
     return advice;
 }
 
-WaitReason wait_reason(const State& state, const AdviceBoard& board, const Job& job)
+namespace {
+
+// What keeps this job out of the queue.
+std::optional<WaitReason> own_reason(const State& state, const Job& job)
 {
     if (job.hold)
-        return {"Held", fmt::format("held by {}", job.hold->by)};
+        return WaitReason{"Held", fmt::format("held by {}", job.hold->by)};
     if (job.waits_for_begin)
-        return {"BeginTime", fmt::format("begins at {}", format_rfc3339(*job.request->begin))};
-    if (auto related = relation_reason(state, job))
-        return *related;
+        return WaitReason{"BeginTime", fmt::format("begins at {}", format_rfc3339(*job.request->begin))};
+    return relation_reason(state, job);
+}
+
+} // namespace
+
+WaitReason wait_reason(const State& state, const AdviceBoard& board, const Job& job)
+{
+    if (auto own = own_reason(state, job))
+        return *own;
     const auto found = state.index.partitions.find(job.request->partition);
     if (found == state.index.partitions.end())
         return {"PartitionGone", fmt::format("partition {} is no longer configured", job.request->partition)};
@@ -154,6 +164,24 @@ WaitReason wait_reason(const State& state, const AdviceBoard& board, const Job& 
     if (head == job.id.array())
         return {"NotExamined", "not yet examined"};
     return {"Priority", fmt::format("behind job {}, the first in line", head ? *head : *advice->second.head)};
+}
+
+std::shared_ptr<const WaitReason> WaitReasons::of(const Job& job)
+{
+    if (auto own = own_reason(state_, job))
+        return std::make_shared<const WaitReason>(std::move(*own));
+    if (const auto known = behind_.find(job.request->partition); known != behind_.end()) {
+        const auto index = state_.index.partitions.find(job.request->partition);
+        const auto advice = index == state_.index.partitions.end() ? board_.end() : board_.find(index->second);
+        const auto head = index == state_.index.partitions.end() ? std::nullopt : state_.index.queues[index->second].next();
+        const bool first = head == job.id.array() || (advice != board_.end() && advice->second.head == job.id.array());
+        if (!first)
+            return known->second;
+    }
+    auto reason = std::make_shared<const WaitReason>(wait_reason(state_, board_, job));
+    if (reason->code == "Priority")
+        behind_.emplace(job.request->partition, reason);
+    return reason;
 }
 
 } // namespace jarvis::cluster

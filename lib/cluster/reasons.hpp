@@ -4,7 +4,9 @@
 #include "cluster/outcome.hpp"
 #include "cluster/state.hpp"
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 namespace jarvis::cluster {
@@ -24,5 +26,16 @@ using AdviceBoard = std::map<std::uint32_t, PartitionAdvice>;
 
 // The reason of any pending job: what follows from the state (held, begin time) from the state, the rest from the pass.
 WaitReason wait_reason(const State& state, const AdviceBoard& board, const Job& job);
+
+// The same for many jobs at one moment: what is true of all jobs behind a partition's first one is worded once.
+class WaitReasons {
+    const State& state_;
+    const AdviceBoard& board_;
+    std::map<std::string, std::shared_ptr<const WaitReason>, std::less<>> behind_; // by partition
+
+public:
+    WaitReasons(const State& state, const AdviceBoard& board) : state_(state), board_(board) {}
+    std::shared_ptr<const WaitReason> of(const Job& job);
+};
 
 } // namespace jarvis::cluster

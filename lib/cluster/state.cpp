@@ -1,5 +1,7 @@
 #include "cluster/state.hpp"
 
+#include <cstring>
+
 namespace jarvis::cluster {
 
 namespace {
@@ -9,7 +11,25 @@ bool same_requests(const std::shared_ptr<const JobRequest>& a, const std::shared
     return a == b || (a && b && *a == *b);
 }
 
+__extension__ using Product = unsigned __int128;
+
+// Both halves of the product of two numbers, folded: what wyhash mixes with.
+std::uint64_t mix(std::uint64_t a, std::uint64_t b)
+{
+    const auto product = static_cast<Product>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
 } // namespace
+
+std::size_t HashRequestId::operator()(const RequestId& request) const noexcept
+{
+    static const char place = 0;
+    const auto key = reinterpret_cast<std::uintptr_t>(&place);
+    std::uint64_t half[2];
+    std::memcpy(half, request.id.data(), sizeof half);
+    return mix(mix(half[0] ^ key, half[1] ^ 0xa0761d6478bd642fU) ^ request.uid, key ^ 0xe7037ed1a0b428dbU);
+}
 
 bool operator==(const Job& a, const Job& b)
 {
@@ -26,7 +46,7 @@ bool operator==(const State& a, const State& b)
                         a.now == b.now && a.clock == b.clock && a.wall_offset == b.wall_offset && a.settings == b.settings &&
                         a.next_job == b.next_job && a.arrays == b.arrays && a.nodes == b.nodes && a.index == b.index;
     return values && std::equal(a.jobs.begin(), a.jobs.end(), b.jobs.begin(), b.jobs.end(), [](const auto& x, const auto& y) {
-               return x.first == y.first && *x.second == *y.second;
+               return x.first == y.first && (x.second == y.second || *x.second == *y.second);
            });
 }
 

@@ -15,7 +15,6 @@
 #include "sched/order.hpp"
 
 #include <array>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,13 +35,10 @@ struct RequestId {
 
     friend auto operator<=>(const RequestId&, const RequestId&) = default;
 };
+// Clients choose the ids, so that none may tell which of them would meet in one bucket: the hash is keyed by where this
+// program was loaded (address space layout randomization). Nothing depends on its values.
 struct HashRequestId {
-    std::size_t operator()(const RequestId& request) const noexcept
-    {
-        std::uint64_t part;
-        std::memcpy(&part, request.id.data(), sizeof part); // random bytes hash themselves
-        return part ^ request.uid;
-    }
+    std::size_t operator()(const RequestId& request) const noexcept;
 };
 // The first half of the SHA-256 of what was asked: the same id with another digest is another request.
 using RequestDigest = std::array<std::uint8_t, 16>;

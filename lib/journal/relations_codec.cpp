@@ -208,7 +208,10 @@ Result<cluster::Ended> from_message(const Ended& record)
     auto usage = wire::from_message(record.usage());
     if (!end || !usage)
         return std::unexpected(end ? usage.error() : end.error());
-    return cluster::Ended{std::move(*end), *usage, instant(record.at_us()), wall_time(record.wall_us())};
+    cluster::Ended ended{std::move(*end), *usage, instant(record.at_us()), wall_time(record.wall_us())};
+    if (auto sound = check_moment(ended.at, ended.wall); !sound)
+        return std::unexpected(sound.error());
+    return ended;
 }
 
 void fill(ArrayRecord& record, const cluster::ArrayProgress& progress)
@@ -251,6 +254,8 @@ Result<cluster::ArrayProgress> read_array(const ArrayRecord& record, const JobRe
     progress.highest_exit = record.highest_exit();
     if (record.has_first_start_us())
         progress.first_start = instant(record.first_start_us());
+    if (auto sound = check_times(progress.first_start.value_or(Instant{}), {}); !sound)
+        return std::unexpected(sound.error());
     for (const auto& in : record.corr()) {
         if (in.dependency() >= request.dependencies.list.size() ||
             request.dependencies.list[in.dependency()].kind != DependencyKind::aftercorr)
@@ -285,8 +290,11 @@ Result<cluster::Waits> read_waits(const Waits& record, const JobRequest& request
     cluster::Waits waits{.open = std::move(*open), .never = {}, .due = {}};
     if (record.has_never())
         waits.never = record.never();
-    for (const auto& due : record.due())
+    for (const auto& due : record.due()) {
+        if (auto sound = check_times(instant(due.at_us()), {}); !sound)
+            return std::unexpected(sound.error());
         waits.due.emplace(due.dependency(), instant(due.at_us()));
+    }
     const bool fits = (waits.open.empty() || waits.open.last() < count) && (!waits.never || *waits.never < count) &&
                       std::all_of(waits.due.begin(), waits.due.end(), [&](const auto& due) { return waits.open.contains(due.first); });
     if (!fits)

@@ -109,6 +109,8 @@ Result<cluster::Run> read_run(const Run& record, std::size_t nodes)
         if (part.node.value >= nodes)
             return fail(Errc::corrupt, "a placement names node number {} of {}", part.node, nodes);
     cluster::Run run{std::move(*placement), instant(record.started_us()), wall_time(record.started_wall_us())};
+    if (auto sound = check_moment(run.started, run.started_wall); !sound)
+        return std::unexpected(sound.error());
     if (record.members_size() != 0 && static_cast<std::size_t>(record.members_size()) != run.placement.nodes.size())
         return fail(Errc::corrupt, "a run over {} nodes says how {} of them are", run.placement.nodes.size(), record.members_size());
     for (auto member : record.members()) {
@@ -186,6 +188,9 @@ Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, const cl
             return std::unexpected(waits.error());
         job->waits = std::move(*waits);
     }
+    for (const auto at : {job->submitted, job->not_before.value_or(Instant{})})
+        if (auto sound = check_moment(at, job->submitted_wall); !sound)
+            return std::unexpected(sound.error());
     if (holds_resources(job->state) && (!job->run || job->is_array()))
         return fail(Errc::corrupt, "it is {} and has no placement", name(job->state));
     if (is_final(job->state) != static_cast<bool>(job->ended))
@@ -297,9 +302,11 @@ Result<void> encode_snapshot(const cluster::State& state, const std::function<Re
     return writer.flush();
 }
 
+SnapshotReader::SnapshotReader(const cluster::State* like) : like_(like), record_(std::make_shared<SnapshotRecord>()) {}
+
 Result<void> SnapshotReader::take_record(std::string_view bytes)
 {
-    SnapshotRecord record;
+    auto& record = *record_;
     if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
         return fail(Errc::corrupt, "a snapshot record cannot be read");
     if (footer_ || header_ == record.has_header())
@@ -322,7 +329,10 @@ Result<void> SnapshotReader::take_record(std::string_view bytes)
         }
         if (id >= state_.next_job || (!state_.jobs.empty() && id <= state_.jobs.rbegin()->first))
             return fail(Errc::corrupt, "job {} of the snapshot is out of order (the next id is {})", id, state_.next_job);
-        state_.jobs.emplace_hint(state_.jobs.end(), id, std::move(*job));
+        auto same = like_ ? like_->find(id) : nullptr;
+        if (!same || *same != **job)
+            same = std::move(*job);
+        state_.jobs.emplace_hint(state_.jobs.end(), id, std::move(same));
         return {};
     }
     case SnapshotRecord::kFooter:

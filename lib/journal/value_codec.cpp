@@ -282,6 +282,14 @@ Result<void> check_times(Instant now, Duration wall_offset)
     return {};
 }
 
+Result<void> check_moment(Instant at, WallTime wall)
+{
+    constexpr Duration limit{2 * wire::limits::wall_us}; // elapsed time and the wall clock's offset from it
+    if (wall.time_since_epoch() < -limit || wall.time_since_epoch() > limit)
+        return fail(Errc::corrupt, "a wall time of {} microseconds is out of range", microseconds(wall));
+    return check_times(at, {});
+}
+
 Result<std::array<std::uint8_t, 16>> sixteen_bytes(std::string_view bytes, std::string_view what)
 {
     std::array<std::uint8_t, 16> value{};

@@ -27,6 +27,8 @@ cluster::BootClock from_message(const BootClock& clock);
 
 // Whether elapsed time and the wall clock's offset from it can be added without another look.
 Result<void> check_times(Instant now, Duration wall_offset);
+// The same of an instant with the wall time that it was.
+Result<void> check_moment(Instant at, WallTime wall);
 
 // 16 bytes: a UUID, a request id, a digest.
 Result<std::array<std::uint8_t, 16>> sixteen_bytes(std::string_view bytes, std::string_view what);

@@ -68,6 +68,7 @@ Result<jarvis::RetryRule> from_message(const RetryRule& rule);
 
 // "NAME=VALUE" each; the order is kept. An environment blob is the serialised message.
 Environment environment_message(std::span<const std::string> variables);
+Result<void> check_environment(const Environment& environment);
 Result<std::vector<std::string>> from_message(const Environment& environment);
 
 // Placements and nodes (convert_node.cpp).

@@ -473,7 +473,7 @@ Environment environment_message(std::span<const std::string> variables)
     return message;
 }
 
-Result<std::vector<std::string>> from_message(const Environment& message)
+Result<void> check_environment(const Environment& message)
 {
     if (static_cast<std::size_t>(message.variables_size()) > limits::variables)
         return fail(Errc::invalid, "environment: {} variables; at most {} are possible", message.variables_size(),
@@ -490,6 +490,13 @@ Result<std::vector<std::string>> from_message(const Environment& message)
     }
     if (total > limits::environment_total)
         return fail(Errc::invalid, "environment: {} bytes; at most {} are possible", total, limits::environment_total);
+    return {};
+}
+
+Result<std::vector<std::string>> from_message(const Environment& message)
+{
+    if (auto checked = check_environment(message); !checked)
+        return std::unexpected(checked.error());
     return std::vector<std::string>(message.variables().begin(), message.variables().end());
 }
 

@@ -106,6 +106,12 @@ class Metrics(SharedCluster):
         self.assertNotIn("jarvis_node_launch_failures_total", on_node)
         go.unlink()
 
+    def test_ends_of_an_array_are_those_of_its_tasks(self):
+        before = self.values()
+        self.c.wait_job(self.c.submit("-a", "0-2", wrap="true"))
+        ended = self.moved(before)
+        self.assertEqual(ended['jarvis_job_ends_total{state="COMPLETED"}'], 3)
+
     def test_refused_requests_and_connections(self):
         before = self.values()
         self.assertEqual(self.c.run("jq", "-p", "nowhere").code, 3)

@@ -258,4 +258,22 @@ BOOST_AUTO_TEST_CASE(jobs_that_make_no_sense_are_refused)
     BOOST_TEST(spoil(parts.ended, [](journal::JobRecord& r) { r.clear_request(); }).starts_with("job 9 of the snapshot: "));
 }
 
+// What is done with them is reckoned from them: when a job is forgotten, how long it has run.
+BOOST_AUTO_TEST_CASE(times_out_of_range_are_refused)
+{
+    const Parts parts;
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    const auto spoilt = [&](journal::SnapshotRecord record, auto change) {
+        change(*record.mutable_job());
+        return !read(parts.with(record), 100).has_value();
+    };
+    BOOST_TEST(spoilt(parts.ended, [](journal::JobRecord& r) { r.mutable_ended()->set_at_us(most); }));
+    BOOST_TEST(spoilt(parts.ended, [](journal::JobRecord& r) { r.mutable_ended()->set_wall_us(-most); }));
+    BOOST_TEST(spoilt(parts.running, [](journal::JobRecord& r) { r.mutable_run()->set_started_us(-1); }));
+    BOOST_TEST(spoilt(parts.running, [](journal::JobRecord& r) { r.mutable_run()->set_started_wall_us(most); }));
+    BOOST_TEST(spoilt(parts.waiting, [](journal::JobRecord& r) { r.set_submitted_us(most); }));
+    BOOST_TEST(spoilt(parts.waiting, [](journal::JobRecord& r) { r.set_submitted_wall_us(most); }));
+    BOOST_TEST(spoilt(parts.waiting, [](journal::JobRecord& r) { r.set_not_before_us(most); }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
