@@ -1,100 +1,89 @@
 #!/usr/bin/env python3
 """How fast Jarvis is, each figure beside what bounds it. Run by tests/bench/run.sh on a quiet machine.
 
-    bench.py [--quick] [--json FILE] [--folder DIR]
+    bench.py [LETTER... | all] [--quick] [--json FILE] [--folder DIR] [--deepest N] [--peer slurm]
+
+    a  durable submits a second: by commands, by connections, one by one and with many under way (submits.py)
+    b  jobs a second, submit to end: scripts and an array, on one node and on sixteen (end_to_end.py)
+    c  from a submit to the script's first line, and from an end to the next start (latency.py)
+    d  a long queue: its memory, and what questions, submits and jobs take beside it (depth.py)
+    e  a restart with a long queue (restart.py)
+    f  jobs and latencies beside a load of queries (queries.py)
+    g  what a job costs the controller: CPU and messages (cost.py)
 
 --folder is where the controller's state and the jobs' output go (default: a new folder in /tmp): its disk is measured too.
+--peer slurm measures a, b, d and f of Slurm, as Debian packages it.
 """
 import argparse
+import functools
+import importlib
 import os
 import pathlib
+import sys
 import tempfile
 
-from measure import BUILD, CpuTime, Table, bench, verdict
-from jarvis_cluster import IS_ROOT, Cluster
+from measure import Table, bench
+from systems import Jarvis
 
-SCRIPT = "#!/bin/sh\nexit 0\n"
+LETTERS = {"a": "submits", "b": "end_to_end", "c": "latency", "d": "depth", "e": "restart", "f": "queries", "g": "cost"}
+PEER_LETTERS = "abdf"
 
 
 class Bench:
-    def __init__(self, options):
-        self.quick = options.quick
-        self.folder = options.folder
-        self.table = Table("jarvis.bench/1", f"state on {self.folder}")
+    def __init__(self, options, system):
+        self.quick, self.folder, self.deepest = options.quick, options.folder, options.deepest
+        self.system, self.cpus = system, os.cpu_count()
+        self.table = Table("jarvis.bench/2", f"{system.name}, state on {self.folder}")
         self.row = self.table.row
 
-    def count(self, number):
-        return max(number // 20, 8) if self.quick else number
+    def count(self, number, least=8):
+        return max(number // 50, least) if self.quick else number
 
-    def process_start(self):
-        count = self.count(2000)
-        empty = bench("spawn", 1, count, BUILD / "bench" / "bench_empty") / count * 1e3
-        jsub = bench("spawn", 1, count, BUILD / "bin" / "jsub", "--version") / count * 1e3
-        self.row("process start, jsub --version", jsub, "ms", f"empty C program: {empty:.2f} ms",
-                 f"loading its libraries: {jsub / empty:.1f} times the empty program")
-        return jsub
+    @functools.cached_property
+    def fsync(self):
+        return bench("fsync", self.folder, 0.2 if self.quick else 3)
 
-    def submits(self, c, fsync, start_ms):
-        script = c.script(SCRIPT)
-        environment = os.environ | {"JARVIS_CONF": str(c.config_path)}
-        for at_once in (1, 8):
-            count = self.count(1000)
-            cpu = CpuTime(jctld=c.jctld.process.pid)
-            seconds = bench("spawn", at_once, count, BUILD / "bin" / "jsub", "-H", script, env=environment, cwd=c.work())
-            rate = count / seconds
-            each = f"of {seconds / count * 1e3:.2f} ms each, process start takes {start_ms:.2f} ms, an fsync {1e3 / fsync:.2f} ms"
-            self.row(f"durable submits, command line, {at_once} at once", rate, "jobs/s", f"fsyncs of this disk: {fsync:.0f} /s",
-                     verdict(cpu.shares(), each if at_once == 1 else "waiting for the disk"))
-        count = self.count(20000)
-        cpu = CpuTime(jctld=c.jctld.process.pid)
-        seconds = bench("pipeline", c.socket_path, count, 256, script, c.work())
-        self.row("durable submits, one connection, pipelined", count / seconds, "jobs/s", f"fsyncs of this disk: {fsync:.0f} /s",
-                 verdict(cpu.shares(), "waiting for the disk"))
-
-    def jobs(self, c):
-        count = self.count(2000)
-        script = c.script(SCRIPT)
-        folder = c.folder / "bound"
-        folder.mkdir()
-        group = None
-        mount = Cluster.cgroup_mount()
-        if IS_ROOT and mount:
-            group = pathlib.Path(mount, f"jarvis-bench-{os.getpid()}")
-            group.mkdir()
-        try:
-            bound = count / bench("bound", 2, count, script, folder, *([group] if group else []))
-        finally:
-            if group:
-                group.rmdir()
-        launcher = dict(zip(("launcher",), c.shepherd_pids()))
-        cpu = CpuTime(jctld=c.jctld.process.pid, jnoded=c.jnoded.process.pid, **launcher)
-        seconds = bench("pipeline", c.socket_path, count, 64, script, c.work(), "--run")
-        rate = count / seconds
-        self.row("trivial jobs, submit to end, 2 at once", rate, "jobs/s", f"bare launcher in C: {bound:.0f} jobs/s",
-                 f"{rate / bound:.2f} of the bare launcher; " + verdict(cpu.shares(), "the way from an end to the next start"))
-
-    def run(self):
-        start_ms = self.process_start()
-        fsync = bench("fsync", self.folder, 0.2 if self.quick else 5)
-        # One connection submits as fast as it can: no limit but the controller's own.
-        with Cluster(extra="", log='level = "info"', limits="requests_per_second = 0", node_cores=min(2, os.cpu_count())) as c:
-            self.submits(c, fsync, start_ms)
-            user = c.json("jq", "--json")["jobs"][0]["user"]
-            c.run("jcancel", "-u", user, check=0)
-            self.jobs(c)
+    def run(self, letter):
+        print(f"--- {letter}", flush=True)
+        before = len(self.table.rows)
+        importlib.import_module(LETTERS[letter]).run(self)
+        rows = self.table.rows[before:]
+        if not rows or any(row["value"] <= 0 for row in rows):
+            sys.exit(f"{letter}: there are no results, or empty ones: {rows}")
+        for row in rows:
+            row["letter"] = letter
 
 
-def main():
+def peer(name):
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / name))
+    return importlib.import_module("peer").Peer
+
+
+def options_of_command_line():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("letters", nargs="*", default=["all"], choices=[*LETTERS, "all"], metavar="LETTER")
     parser.add_argument("--quick", action="store_true", help="small counts: shows that it works, measures nothing")
     parser.add_argument("--json", help="write the rows there too")
     parser.add_argument("--folder", help="where state and output go")
+    parser.add_argument("--deepest", type=int, help="the longest queue of d and e (1000000; of a peer 100000)")
+    parser.add_argument("--peer", choices=["slurm"], help="measure that instead")
     options = parser.parse_args()
+    options.deepest = options.deepest or (100000 if options.peer else 1000000)
+    if "all" in options.letters:
+        options.letters = PEER_LETTERS if options.peer else LETTERS
+    elif options.peer and set(options.letters) - set(PEER_LETTERS):
+        parser.error(f"of {options.peer} only {', '.join(PEER_LETTERS)} are measured")
+    return options
+
+
+def main():
+    options = options_of_command_line()
     with tempfile.TemporaryDirectory(prefix="jarvis-bench-", dir=options.folder) as folder:
         os.chmod(folder, 0o755)
         tempfile.tempdir = options.folder = folder
-        result = Bench(options)
-        result.run()
+        result = Bench(options, peer(options.peer) if options.peer else Jarvis)
+        for letter in options.letters:
+            result.run(letter)
     if options.json:
         result.table.write(options.json)
 

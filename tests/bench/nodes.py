@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 
-from measure import BUILD, CpuTime, DiskWaits, Table, bench, share_text, threads_of
+from measure import BUILD, CpuTime, DiskWaits, Table, bench, bench_json, share_text, threads_of
 from jarvis_cluster import Cluster, Failure, wait_for
 
 SCRIPT = "#!/bin/sh\nexit 0\n"
@@ -148,6 +148,10 @@ class Nodes:
     def all_welcome(self):
         return self.load.wait(lambda s: s["welcomed"] == self.nodes, f"{self.nodes} nodes to be welcome")
 
+    def submit(self, count, window, mode):
+        return bench_json("pipeline", f"socket={self.c.socket_path}", f"count={count}", f"window={window}", f"mode={mode}",
+                          f"script={self.script}", f"folder={self.c.work()}")["seconds"]
+
     # --- the rows
 
     def registrations(self):
@@ -177,7 +181,7 @@ class Nodes:
     def run_jobs(self, name, count, window, run_ms):
         self.load.tell(f"run {run_ms}")
         m = Measured(self)
-        seconds = bench("pipeline", self.c.socket_path, count, window, self.script, self.c.work(), "--run")
+        seconds = self.submit(count, window, "run")
         m.done()
         self.submitted += count
         rate = count / seconds
@@ -191,7 +195,7 @@ class Nodes:
         """kill -9, and all nodes come back, each with a job that goes on."""
         jobs = self.nodes
         self.load.tell("run 3000")
-        bench("pipeline", self.c.socket_path, jobs, 256, self.script, self.c.work(), "--leave")
+        self.submit(jobs, 256, "leave")
         self.submitted += jobs
         self.load.wait(lambda s: s["launched"] == self.submitted, "the jobs to be launched")
         self.c.jctld.stop(signal.SIGKILL)

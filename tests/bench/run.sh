@@ -1,11 +1,14 @@
 #!/bin/sh
-# Builds release and measures; see bench.py for the rows and options (--quick, --json FILE, --folder DIR).
+# Builds release and measures: run.sh [a b c d e f g | all] [--quick] [--json FILE] [--folder DIR] [--peer slurm]; see bench.py.
 # "run.sh nodes" measures what many nodes cost the controller instead: see nodes.py.
 set -eu
 cd "$(dirname "$0")/../.."
 program=bench
 case ${1-} in
     nodes) program=$1; shift ;;
+esac
+case " $* " in
+    *" slurm "*) contrib/packages.sh install slurm ;;
 esac
 prefix=$(contrib/packages.sh prefix)
 cmake --preset release ${prefix:+"-DCMAKE_PREFIX_PATH=$prefix"} >/dev/null

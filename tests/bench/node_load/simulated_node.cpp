@@ -1,7 +1,7 @@
 #include "simulated_node.hpp"
 
-#include "daemon/clock.hpp"
 #include "daemon/log.hpp"
+#include "wire/clocks.hpp"
 
 #include <csignal>
 
@@ -9,7 +9,7 @@ namespace jarvis::bench {
 
 namespace {
 
-Instant now() { return Instant(Duration(daemon::boottime_us())); }
+Instant now() { return Instant(Duration(boottime_us())); }
 
 std::uint64_t monotonic_us()
 {
