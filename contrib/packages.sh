@@ -54,7 +54,7 @@ build_packages() {
 }
 test_packages() { printf '%s\n' python3 libfaketime mandoc shellcheck git procps util-linux iproute2 nftables openssl; }
 coverage_packages() { printf '%s\n' gcovr; }
-fuzz_packages() { printf '%s\n' clang-19; }
+fuzz_packages() { printf '%s\n' clang-19 libclang-rt-19-dev; }
 # What tests/bench/slurm compares with.
 slurm_packages() { printf '%s\n' slurmctld slurmd slurm-client munge libslurm-dev gcc; }
 

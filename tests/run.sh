@@ -2,14 +2,15 @@
 # Installs test packages, builds, and runs everything through ctest. Exit code: that of ctest.
 #
 #   tests/run.sh [options]
-#   --full          also the long tests, and the daemons' tests under asan and tsan (hours)
+#   --full          also the long tests, the daemons' tests under asan and tsan, a debug build, and coverage (hours)
 #   --preset P      only this preset: release, debug, asan or tsan
 #   --no-install    do not look after packages
 #   --only REGEX    only the tests whose names match (those of a sanitizer's build are called asan.NAME or tsan.NAME)
 #   --help          this text
 #
-# The short tier builds release and runs all its short tests, and builds asan and runs its unit tests and simulations:
-# under 45 minutes on 2 cores, most of them for compiling. Times of the stages are printed as they end; ctest's summary comes last.
+# The short tier builds release and runs all its short tests, builds asan and runs its unit tests and simulations, and fuzzes each
+# target for 10 seconds: about 45 minutes on 2 cores, most of them for compiling. Times of the stages are printed as they end;
+# ctest's summary comes last.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -18,7 +19,7 @@ full=false
 preset=
 install=true
 only=
-usage() { sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 while [[ $# -gt 0 ]]; do
     case $1 in
         --full) full=true; shift ;;
@@ -50,8 +51,8 @@ stage() {
 
 if $install; then
     stage "packages"
-    groups=(build test)
-    if $full; then groups+=(fuzz); fi
+    groups=(build test fuzz)
+    if $full; then groups+=(coverage); fi
     contrib/packages.sh install "${groups[@]}"
 fi
 prefix=$(contrib/packages.sh prefix)
@@ -75,12 +76,15 @@ else
     build release all mutants
     collect=(release "" .)
     if $full; then
+        build debug all     # each file alone
+        build fuzz tests/fuzz/all
         build asan all
         build tsan all
         # Under sanitizers: all that runs code of ours, and none of the checks that only read the tree.
         collect+=(asan asan. '^(unit|abi|sim|cli|system)_' tsan tsan. '^(unit|sim|system)_')
     else
         # Ninja knows all of a folder's targets by the folder's name.
+        build fuzz tests/fuzz/all
         build asan tests/unit/all tests/abi/all tests/sim/all
         collect+=(asan asan. '^(unit|abi|sim)_')
     fi
@@ -98,6 +102,10 @@ set +e
 ctest --test-dir build/all-tests --output-on-failure --no-tests=error -j "$(nproc)" "${tier[@]}" ${only:+-R "$only"} </dev/null 2>&1 |
     tee build/all-tests/output.log | sed -u '/tests passed\|No tests were found/,$d'
 status=${PIPESTATUS[0]}
+if $full && [[ -z $preset && -z $only ]]; then
+    stage "coverage"
+    tests/coverage.sh || status=1
+fi
 set -e
 end_stage
 echo

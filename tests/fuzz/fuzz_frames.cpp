@@ -34,10 +34,23 @@ void parse_as(std::string_view payload)
         check_conversion(*message);
 }
 
+// Whatever a change or question names.
+void parse_filter(const wire::JobFilter& filter)
+{
+    for (const auto& selection : filter.selections())
+        check_conversion(selection);
+    for (auto state : filter.states())
+        (void)wire::job_state_from(state);
+}
+
 void parse_request(std::string_view payload)
 {
     auto request = wire::parse<wire::Request>(payload);
-    if (!request || request->body_case() != wire::Request::kSubmit)
+    if (!request)
+        return;
+    for (const auto* filter : {&request->query_jobs().filter(), &request->change_jobs().filter(), &request->query_history().filter()})
+        parse_filter(*filter);
+    if (!request->has_submit())
         return;
     if (auto submitted = wire::submitted_request(request->submit().job())) {
         auto again = wire::submitted_request(wire::to_submit_message(*submitted));
@@ -53,17 +66,76 @@ void parse_hello(std::string_view payload)
     }
 }
 
+void parse_ended(const wire::Ended& ended)
+{
+    (void)wire::job_id_of(ended);
+    check_conversion(ended.end());
+    check_conversion(ended.usage());
+}
+
+void parse_from_node(std::string_view payload)
+{
+    const auto message = wire::parse<wire::FromNode>(payload);
+    if (!message)
+        return;
+    check_conversion(message->register_().topology());
+    for (const auto* report : {&message->report(), &message->register_().report()}) {
+        for (const auto& running : report->running())
+            (void)wire::job_id_of(running);
+        for (const auto& ended : report->ended())
+            parse_ended(ended);
+    }
+    parse_ended(message->ended());
+    (void)wire::job_id_of(message->prepared());
+}
+
+void parse_to_node(std::string_view payload)
+{
+    const auto message = wire::parse<wire::ToNode>(payload);
+    if (!message)
+        return;
+    const auto& start = message->start();
+    check_conversion(start.request());
+    check_conversion(start.placement());
+    if (auto variables = wire::from_message(start.environment()))
+        JARVIS_REQUIRE(wire::from_message(wire::environment_message(*variables)) == *variables);
+    (void)wire::job_id_of(start);
+}
+
+void parse_reply(std::string_view payload)
+{
+    const auto reply = wire::parse<wire::Reply>(payload);
+    if (!reply)
+        return;
+    const auto error = wire::from_message(reply->error());
+    JARVIS_REQUIRE(error.message.size() <= wire::limits::message && wire::from_message(wire::to_message(error)) == error);
+    for (const auto& detail : reply->jobs().details())
+        check_conversion(detail.request());
+    for (const auto& node : reply->nodes().nodes())
+        check_conversion(node.topology());
+    for (const auto& item : reply->change().items())
+        check_conversion(item.tasks());
+}
+
 void parse_payload(unsigned which, std::string_view payload)
 {
-    switch (which % 8) {
+    switch (which % 16) {
     case 0: parse_request(payload); break;
     case 1: parse_hello(payload); break;
     case 2: parse_as<wire::JobRequest>(payload); break;
     case 3: parse_as<wire::Topology>(payload); break;
     case 4: parse_as<wire::Placement>(payload); break;
     case 5: parse_as<wire::JobEnd>(payload); break;
-    case 6: (void)wire::parse<wire::FromNode>(payload); break;
-    default: (void)wire::parse<wire::ToLauncher>(payload); break;
+    case 6: parse_from_node(payload); break;
+    case 7: (void)wire::parse<wire::ToLauncher>(payload); break;
+    case 8: parse_to_node(payload); break;
+    case 9: parse_reply(payload); break;
+    case 10: (void)wire::parse<wire::FromLauncher>(payload); break;
+    case 11: parse_as<wire::Dependencies>(payload); break;
+    case 12: parse_as<wire::ArraySpec>(payload); break;
+    case 13: parse_as<wire::RetryRule>(payload); break;
+    case 14: parse_as<wire::Usage>(payload); break;
+    default: (void)wire::parse<wire::Relay>(payload); break;
     }
 }
 

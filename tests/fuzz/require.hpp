@@ -11,3 +11,12 @@
             std::abort();                                                                      \
         }                                                                                      \
     } while (false)
+
+// The same of a Result, with what it says.
+#define JARVIS_REQUIRE_OK(result)                                                                                          \
+    do {                                                                                                                   \
+        if (!(result)) {                                                                                                   \
+            std::fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #result, (result).error().message.c_str()); \
+            std::abort();                                                                                                  \
+        }                                                                                                                  \
+    } while (false)

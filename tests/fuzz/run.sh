@@ -11,19 +11,37 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[[ ${#targets[@]} -gt 0 ]] || targets=(arrays frames config directives hostlist requests units)
+if [[ ${#targets[@]} -eq 0 ]]; then
+    for file in tests/fuzz/fuzz_*.cpp; do
+        file=${file##*/fuzz_}
+        targets+=("${file%.cpp}")
+    done
+fi
 command -v clang++-19 >/dev/null || { echo "skipped: there is no clang++-19 (contrib/packages.sh install fuzz)"; exit 77; }
 
-prefix=$(contrib/packages.sh prefix)
-cmake --preset fuzz ${prefix:+"-DCMAKE_PREFIX_PATH=$prefix"} >/dev/null
-cmake --build --preset fuzz --target "${targets[@]/#/fuzz_}"
+build() {
+    local prefix
+    prefix=$(contrib/packages.sh prefix)
+    cmake --preset fuzz ${prefix:+"-DCMAKE_PREFIX_PATH=$prefix"} >/dev/null
+    cmake --build --preset fuzz --target "${targets[@]/#/fuzz_}"
+}
+
+mkdir -p build/fuzz
+(
+    flock 9 # another run of this may be under way
+    build
+) 9>build/fuzz/run.lock
+
+# Undefined behaviour stops the target, too; by default it is only told.
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 
 status=0
 for target in "${targets[@]}"; do
     echo "== $target, $seconds s"
-    findings=build/fuzz/findings/$target corpus=build/fuzz/corpus/$target
+    findings=build/fuzz/findings/$target corpus=build/fuzz/corpus/$target seeds=tests/fuzz/seeds/$target
+    [[ -n $(ls -A "$seeds" 2>/dev/null) ]] || { echo "FAILED: $target has no seeds"; status=1; continue; }
     mkdir -p "$findings" "$corpus"
     build/fuzz/fuzz/fuzz_"$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
-        -artifact_prefix="$findings/" "$corpus" tests/fuzz/seeds/"$target" || { echo "FAILED: $target"; status=1; }
+        -artifact_prefix="$findings/" "$corpus" "$seeds" || { echo "FAILED: $target"; status=1; }
 done
 exit "$status"

@@ -33,8 +33,10 @@ import tempfile
 import time
 import unittest
 
-BUILD = pathlib.Path(os.environ.get("JARVIS_BUILD_DIR", "build/debug")).resolve()
 SOURCE = pathlib.Path(os.environ.get("JARVIS_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
+# Of the presets that a person may have built, by hand or by contrib/quickstart.sh, release is the first choice.
+BUILD = pathlib.Path(os.environ.get("JARVIS_BUILD_DIR") or next(
+    (path for path in (SOURCE / "build/release", SOURCE / "build/debug") if (path / "bin/jctld").exists()), SOURCE / "build/debug")).resolve()
 IS_ROOT = os.getuid() == 0
 # Sanitizers and loaded machines are slow: every deadline is multiplied by this.
 SLOWDOWN = float(os.environ.get("JARVIS_TEST_SLOWDOWN", "1"))
