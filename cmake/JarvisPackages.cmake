@@ -12,7 +12,7 @@ find_package(PkgConfig REQUIRED)
 # The controller lives on many small objects of many sizes, of which glibc's malloc() keeps twice what they take. The sanitizers
 # bring an allocator of their own.
 if(NOT JARVIS_SANITIZE)
-    find_package(mimalloc 2.0 REQUIRED)
+    find_package(mimalloc REQUIRED)
 endif()
 pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc>=2.9)
 

@@ -71,7 +71,10 @@ function(jarvis_plugin kind name)
     install(TARGETS ${target} DESTINATION ${JARVIS_PLUGIN_INSTALL_DIR})
 endfunction()
 
-# jarvis_test(unit_base [ASIO] SOURCES a.cpp LINKS jarvis_base [TIER full]): a Boost.Test program, one ctest entry.
+# A test's own code runs once, and what it tests is optimized in its library: to optimize it takes longer than it saves.
+set(JARVIS_TEST_OPTIONS $<$<CONFIG:RelWithDebInfo>:-O0>)
+
+# jarvis_test(unit_base SOURCES a.cpp LINKS jarvis_base [TIER full]): a Boost.Test program, one ctest entry.
 # Every test belongs to a tier, "short" unless it says "full"; tests/run.sh picks by that label.
 function(jarvis_test name)
     cmake_parse_arguments(ARG "" "TIER;TIMEOUT" "SOURCES;LINKS" ${ARGN})

@@ -2,12 +2,12 @@
 # Which lines and branches the tests reach: builds the preset "coverage", runs its tests, and prints a table with gcovr.
 #
 #   tests/coverage.sh [--only REGEX] [--no-build] [--no-tests]
-#   --only REGEX    only the tests whose names match (default: all short ones but benchmarks and campaigns)
+#   --only REGEX    of the short tests without benchmarks and campaigns, those whose names match
 #   --no-build      the preset is built
 #   --no-tests      count what earlier runs have left behind
 #
-# The exit code is 1 if the pure cores (lib/base, model, sched, cluster, node) are below 95 % of lines or 85 % of branches, or everything
-# below 85 % of lines. Branches that only an exception takes do not count. A daemon that is killed leaves no counts behind.
+# The exit code is 1 if a test fails, or the pure cores (lib/base, model, sched, cluster, node) are below 95 % of lines or 85 % of branches, or
+# everything below 85 % of lines. Branches that only an exception takes do not count. A daemon that is killed leaves no counts behind.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -26,6 +26,8 @@ while [[ $# -gt 0 ]]; do
     esac
 done
 
+command -v gcovr >/dev/null || { echo "tests/coverage.sh: there is no gcovr (contrib/packages.sh install coverage)" >&2; exit 1; }
+status=0
 if $build; then
     prefix=$(contrib/packages.sh prefix)
     cmake --preset coverage ${prefix:+"-DCMAKE_PREFIX_PATH=$prefix"}
@@ -34,7 +36,7 @@ fi
 if $tests; then
     find "$folder" -name '*.gcda' -delete
     ctest --test-dir "$folder" --output-on-failure -j "$(nproc)" -L '^short$' -E '^(bench_|node_load|chaos|sim_mutations|fuzz|install|system_quickstart)' \
-        "${only[@]}" </dev/null
+        "${only[@]}" </dev/null || status=1
 fi
 
 counts=$folder/counts.json
@@ -42,7 +44,6 @@ gcovr --root "$root" --object-directory "$folder" "$folder" -j "$(nproc)" --filt
     --exclude-throw-branches --exclude-unreachable-branches --json "$counts"
 
 # table NAME FILTER [GCOVR OPTION]...: a line of the table.
-status=0
 table() {
     local name=$1 filter=$2 text code=0
     shift 2

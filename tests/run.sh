@@ -67,6 +67,11 @@ build() {
     cmake --build --preset "$name" --target "$@"
 }
 
+# Without clang the test `fuzz` skips and says so.
+build_fuzz() {
+    if command -v clang++-19 >/dev/null; then build fuzz tests/fuzz/all; fi
+}
+
 # Which tests of which build: the arguments of tests/collect.py.
 collect=()
 if [[ -n $preset ]]; then
@@ -77,14 +82,14 @@ else
     collect=(release "" .)
     if $full; then
         build debug all     # each file alone
-        build fuzz tests/fuzz/all
+        build_fuzz
         build asan all
         build tsan all
         # Under sanitizers: all that runs code of ours, and none of the checks that only read the tree.
         collect+=(asan asan. '^(unit|abi|sim|cli|system)_' tsan tsan. '^(unit|sim|system)_')
     else
         # Ninja knows all of a folder's targets by the folder's name.
-        build fuzz tests/fuzz/all
+        build_fuzz
         build asan tests/unit/all tests/abi/all tests/sim/all
         collect+=(asan asan. '^(unit|abi|sim)_')
     fi

@@ -1,9 +1,9 @@
 #include "owner_thread.hpp"
 
-
-#include <algorithm>
 #include "daemon/process.hpp"
 #include "wire/clocks.hpp"
+
+#include <algorithm>
 
 namespace jarvis::jctld {
 

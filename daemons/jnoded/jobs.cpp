@@ -103,13 +103,15 @@ node::RecoveredJob NodeDaemon::take_up(const RunFolder::Record& record, node::Re
     if (record.stop)
         if (auto stop = stop_from(*record.stop))
             job.stop = std::move(*stop);
+        else
+            log().warn({{"job", key.job}}, "the note of its stop: {}", stop.error().message);
     // Read once more: the shepherd may have ended since.
     const auto exit = record.exit ? record.exit : setup_.folder.read_exit(key).value_or(std::nullopt);
     if (exit) {
         tracked.ended = true;
         job.as = As::ended;
         auto facts = facts_from(*exit);
-        job.facts = facts ? std::move(*facts) : node::ExitFacts{.launch_error = facts.error().message};
+        job.facts = facts ? std::move(*facts) : node::ExitFacts{.launch_error = facts.error().message, .launch_fault = node::LaunchFault::system};
     } else if (record.order.boot_id() != setup_.boot_id) {
         tracked.ended = true;
         job.as = As::rebooted;

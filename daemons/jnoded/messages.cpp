@@ -101,12 +101,12 @@ Result<node::Input> welcome_input(const wire::ToNode& message)
     return node::Welcomed{welcome.cluster_uuid(), Epoch{message.epoch()}, message.session(), *heartbeat, *grace};
 }
 
-// What is no number of a signal, or text that no end could tell of.
+// A cause that is too long is cut where the end that it becomes is told.
 Result<void> check_order(const wire::ToNode& message)
 {
     if (message.has_signal() && (message.signal().signal() < 1 || message.signal().signal() > wire::limits::signal))
         return fail(Errc::corrupt, "there is no signal {}", message.signal().signal());
-    return wire::check_text(message.stop().cause(), wire::limits::cause, "cause of a stop");
+    return {};
 }
 
 node::StopOrder stop_order(node::JobKey key, const wire::StopJob& message)

@@ -2,6 +2,7 @@
 
 #include "base/escape.hpp"
 #include "client/find_socket.hpp"
+#include "wire/clocks.hpp"
 #include "wire/convert.hpp"
 
 namespace jarvis::client {
@@ -40,8 +41,7 @@ Result<Session> Session::open(std::string_view program)
     auto connection = wire::BlockingConnection::connect(*path, connect_limit);
     if (!connection)
         return fail(connection.error(), "no answer from the controller");
-    const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-    const auto hello = connection->exchange_hello(wire::make_hello(wire::Hello::CLIENT, program, now), {},
+    const auto hello = connection->exchange_hello(wire::make_hello(wire::Hello::CLIENT, program, wall_now()), {},
                                                   wire::deadline_in(connect_limit));
     if (!hello)
         return std::unexpected(hello.error());

@@ -40,11 +40,13 @@ struct Attempt {
     bool sent = false;
 };
 
-Attempt attempt(std::string_view program, const wire::Request& request)
+// A submit tells the age of its request id, which was made then (boottime_us()).
+Attempt attempt(std::string_view program, wire::Request& request, std::int64_t made)
 {
     auto session = Session::open(program);
     if (!session)
         return {std::unexpected(session.error()), false};
+    request.mutable_submit()->set_age_us(boottime_us() - made);
     return {session->ask(request), true};
 }
 
@@ -115,8 +117,7 @@ Result<wire::Reply> submit(std::string_view program, const wire::Submit& submit,
     const auto made = boottime_us();
     bool sent = false, told = false;
     while (true) {
-        request.mutable_submit()->set_age_us(boottime_us() - made);
-        auto tried = attempt(program, request);
+        auto tried = attempt(program, request, made);
         if (tried.reply || tried.reply.error().code != Errc::unavailable)
             return tried.reply;
         sent |= tried.sent;

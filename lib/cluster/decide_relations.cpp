@@ -18,8 +18,8 @@ std::optional<DependencyResolved> resolved(JobId job, std::uint32_t i, Dependenc
 
 bool first_of_its_name(const State& state, JobId id, const JobRequest& request)
 {
-    const auto found = state.index.same_name.find({request.account.uid, request.name});
-    return found == state.index.same_name.end() || *found->second.begin() >= id;
+    const auto first = state.first_of_name(request.account.uid, request.name);
+    return !first || *first >= id;
 }
 
 // What one dependency of a job comes to now; nothing while that is open.

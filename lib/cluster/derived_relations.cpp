@@ -128,17 +128,13 @@ void leave_dependents(State& state, const Job& job)
 void enter_names(State& state, const Job& job)
 {
     if (!job.id.is_task() && !is_final(job.state))
-        state.index.same_name[{job.request->account.uid, job.request->name}].insert(job.id);
+        state.index.names.insert({job.request, job.id});
 }
 
 void leave_names(State& state, const Job& job)
 {
-    auto found = state.index.same_name.find({job.request->account.uid, job.request->name});
-    if (job.id.is_task() || found == state.index.same_name.end())
-        return;
-    found->second.erase(job.id);
-    if (found->second.empty())
-        state.index.same_name.erase(found);
+    if (!job.id.is_task())
+        state.index.names.erase({job.request, job.id});
 }
 
 } // namespace jarvis::cluster

@@ -152,9 +152,9 @@ void Owner::note_end(JobId id)
         return;
     }
     const auto job = state_.find(id);
-    const auto same = index.same_name.find({job->request->account.uid, job->request->name});
-    if (same != index.same_name.end() && state_.find(*same->second.begin())->waits)
-        to_settle_.insert(*same->second.begin());
+    const auto next = state_.first_of_name(job->request->account.uid, job->request->name);
+    if (next && state_.find(*next)->waits)
+        to_settle_.insert(*next);
 }
 
 // Whatever may have been left when the controller ended.
@@ -166,9 +166,9 @@ void Owner::settle_all()
     for (const auto& [id, progress] : state_.arrays)
         if (progress.done())
             to_settle_.insert({id});
-    for (const auto& [name, jobs] : state_.index.same_name)
-        if (state_.find(*jobs.begin())->waits)
-            to_settle_.insert(*jobs.begin());
+    for (const auto& named : state_.index.names)
+        if (state_.find(named.id)->waits && state_.first_of_name(named.request->account.uid, named.request->name) == named.id)
+            to_settle_.insert(named.id);
 }
 
 void Owner::examine_node(NodeId node)

@@ -31,6 +31,18 @@ std::size_t HashRequestId::operator()(const RequestId& request) const noexcept
     return mix(mix(half[0] ^ key, half[1] ^ 0xa0761d6478bd642fU) ^ request.uid, key ^ 0xe7037ed1a0b428dbU);
 }
 
+bool operator==(const NamedJob& a, const NamedJob& b)
+{
+    return a.id == b.id && ByName::name_of(a) == ByName::name_of(b);
+}
+
+std::optional<JobId> State::first_of_name(std::uint32_t uid, std::string_view name_of_job) const
+{
+    const ByName::Name name{uid, name_of_job};
+    const auto first = index.names.lower_bound(name);
+    return first != index.names.end() && ByName::name_of(*first) == name ? std::optional(first->id) : std::nullopt;
+}
+
 bool operator==(const Job& a, const Job& b)
 {
     return a.id == b.id && same_requests(a.request, b.request) && a.request_id == b.request_id && a.digest == b.digest &&

@@ -20,6 +20,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
@@ -204,6 +205,22 @@ struct NodeReason {
 };
 NodeReason reason_of(const Node& node);
 
+// Owner and name of a job, which are read in its request.
+struct NamedJob {
+    std::shared_ptr<const JobRequest> request;
+    JobId id;
+    friend bool operator==(const NamedJob& a, const NamedJob& b);
+};
+// By owner, name and id.
+struct ByName {
+    using Name = std::pair<std::uint32_t, std::string_view>;
+    using is_transparent = void;
+    static Name name_of(const NamedJob& job) { return {job.request->account.uid, job.request->name}; }
+    bool operator()(const NamedJob& a, const NamedJob& b) const { return std::tuple(name_of(a), a.id) < std::tuple(name_of(b), b.id); }
+    bool operator()(const NamedJob& a, const Name& b) const { return name_of(a) < b; }
+    bool operator()(const Name& a, const NamedJob& b) const { return a < name_of(b); }
+};
+
 // Kept by apply() for speed, rebuilt by replay, never stored.
 struct Indexes {
     std::vector<sched::JobQueue> queues;                       // by partition
@@ -221,7 +238,7 @@ struct Indexes {
     using Dependents = std::map<JobId, std::set<std::pair<JobId, std::uint32_t>>>;
     Dependents on_start, on_end, corr;
     std::set<std::tuple<Instant, JobId, std::uint32_t>> delays; // dependencies by when they hold
-    std::map<std::pair<std::uint32_t, std::string>, std::set<JobId>> same_name; // jobs and arrays that have not ended
+    std::set<NamedJob, ByName> names;                          // jobs and arrays that have not ended
     friend bool operator==(const Indexes&, const Indexes&) = default;
 };
 
@@ -258,6 +275,8 @@ struct State {
         auto found = index.nodes.find(node_name);
         return found == index.nodes.end() ? nullptr : &nodes[found->second.value];
     }
+    // The oldest job or array of that owner and name that has not ended.
+    std::optional<JobId> first_of_name(std::uint32_t uid, std::string_view name_of_job) const;
     const PartitionSettings* partition_of(const Job& job) const
     {
         auto found = index.partitions.find(job.request->partition);

@@ -3,6 +3,8 @@
 
 #include "base/time.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <ctime>
 
 namespace jarvis {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/system/errc.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <chrono>

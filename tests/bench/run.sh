@@ -10,6 +10,7 @@ esac
 case " $* " in
     *" slurm "*) contrib/packages.sh install slurm ;;
 esac
+contrib/packages.sh install build
 prefix=$(contrib/packages.sh prefix)
 cmake --preset release ${prefix:+"-DCMAKE_PREFIX_PATH=$prefix"} >/dev/null
 cmake --build --preset release --target daemons/all commands/all plugins/all tests/bench/all

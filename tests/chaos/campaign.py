@@ -17,6 +17,7 @@ import dataclasses
 import json
 import pathlib
 import random
+import subprocess
 import sys
 import time
 
@@ -61,7 +62,7 @@ def one_round(c, fault, books, chance):
         time.sleep(0.2)
     try:
         wait_for(lambda: works(c), lambda: f"the cluster to be well after {fault.__doc__}\n{c.tails()}", HEAL_SECONDS)
-    except Failure as failure:
+    except (Failure, subprocess.TimeoutExpired) as failure:
         print(failure, file=sys.stderr, flush=True)
         for daemon in (c.jctld, *c.nodes):      # the person
             daemon.kill()
@@ -96,7 +97,7 @@ def run_fault(name, rounds, seed):
             row.excused = books.excused
             if row.losses:
                 c.report()
-    except Failure as failure:
+    except (Failure, subprocess.TimeoutExpired) as failure:
         row.losses.append(Loss("wrong", str(failure)))
     finally:
         fault.close()

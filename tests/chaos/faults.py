@@ -66,17 +66,24 @@ class Fault:
         for pid, command in processes_of(str(self.c.folder)).items():
             with contextlib.suppress(OSError, ProcessLookupError):
                 name = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
-                if "jshepherd" in command.split(" ")[0] and choose(name, command):
+                if "jshepherd" in command.split(" ")[0] and choose(pid, name, command):
                     os.kill(pid, signal.SIGKILL)
                     killed.append(pid)
         return killed
 
 
-def is_template(name, command):
-    return command.startswith("jshepherd: template") and not name.startswith("job_")
+PF_FORKNOEXEC = 0x40            # of the flags in /proc/PID/stat: a copy of its parent, as shepherds are of their template
 
 
-def is_shepherd(name, _):
+def is_copy(pid):
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[6]) & PF_FORKNOEXEC
+
+
+def is_template(pid, name, command):
+    return command.startswith("jshepherd: template") and not is_copy(pid)
+
+
+def is_shepherd(pid, name, command):
     return name.startswith("job_")
 
 
@@ -117,7 +124,7 @@ class LauncherKilled(Fault):
     seconds = (0, 0.2)
 
     def strike(self):
-        wait_for(lambda: self.kill_processes(lambda name, command: " --socket " in command and not is_shepherd(name, "")),
+        wait_for(lambda: self.kill_processes(lambda pid, name, command: " --socket " in command and not is_copy(pid)),
                  "a launcher to kill")
 
     def heal(self):
@@ -143,7 +150,7 @@ class AllKilled(Fault):
     def strike(self):
         for daemon in self.chance.sample([self.c.jctld, *self.c.nodes], 1 + NODES):
             daemon.kill()
-        self.kill_processes(lambda name, command: True)
+        self.kill_processes(lambda *_: True)
 
     def heal(self):
         self.start_daemons()
@@ -198,6 +205,10 @@ class AllLinksDown(Fault):
 class DiskFull(Fault):
     """the controller's disk: full (a tmpfs, to the last byte)"""
     seconds = (0.1, 6.0)
+
+    @classmethod
+    def missing(cls):
+        return None if os.getuid() == 0 else "a tmpfs needs root"
 
     def prepare(self):
         self.disk = SmallDisk(self.c)
@@ -281,7 +292,7 @@ class LaunchersStopped(Fault):
         for pid, command in processes_of(str(self.c.folder)).items():
             with contextlib.suppress(OSError, ProcessLookupError):
                 name = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
-                if "jshepherd" in command.split(" ")[0] and not is_shepherd(name, command):
+                if "jshepherd" in command.split(" ")[0] and not is_shepherd(pid, name, command):
                     os.kill(pid, signal.SIGSTOP)
                     self.stopped.append(pid)
 

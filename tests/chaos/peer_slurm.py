@@ -3,6 +3,7 @@
 A job appends a line to a file of its own, by the name that its submitter gave it, so whether it ran, and how often, is seen
 without asking Slurm, which forgets jobs soon after their end.
 """
+import contextlib
 import pathlib
 import random
 import shutil
@@ -69,13 +70,18 @@ def one_round(slurm, folder, number, chance, clients):
 
 
 def wait_quiet(slurm):
-    """Until no job waits or runs, or nothing has moved for long."""
-    end = time.monotonic() + QUIET_SECONDS
-    while time.monotonic() < end and slurm.jobs():
+    """Until no job waits or runs, or nothing has moved for long; returns the ids of those that still do."""
+    last, end = None, 0
+    while jobs := set(slurm.jobs()):
+        if jobs != last:
+            last, end = jobs, time.monotonic() + QUIET_SECONDS
+        if time.monotonic() > end:
+            break
         time.sleep(0.5)
+    return {str(job) for job in jobs}
 
 
-def losses(folder, streams):
+def losses(folder, streams, left):
     ids, found = {}, []
     for stream in streams:
         for name, job in stream.acknowledged.items():
@@ -83,7 +89,9 @@ def losses(folder, streams):
                 found.append(Loss("doubled", f"id {job} was given to {ids[job]} and to {name}"))
             ids[job] = name
             ran = (folder / f"ran-{name}").read_text().split() if (folder / f"ran-{name}").exists() else []
-            if not ran:
+            if not ran and job in left:
+                found.append(Loss("left", f"job {job} ({name}) waits and does not run"))
+            elif not ran:
                 found.append(Loss("lost", f"job {job} ({name}) was acknowledged and never ran"))
             elif len(ran) > 1:
                 found.append(Loss("doubled", f"job {job} ({name}) ran as {ran}"))
@@ -100,10 +108,10 @@ def run(row, rounds, seed, clients):
             for number in range(rounds):
                 streams += one_round(slurm, folder, number, chance, clients)
                 row.rounds += 1
-                slurm.wait_nodes()
-                row.healed += 1
-            wait_quiet(slurm)
-            row.losses = losses(folder, streams)
+                with contextlib.suppress(SlurmFailure):
+                    slurm.wait_nodes()
+                    row.healed += 1
+            row.losses = losses(folder, streams, wait_quiet(slurm))
             row.acknowledged = sum(len(stream.acknowledged) for stream in streams)
             row.unknown = sum(len(stream.unknown) for stream in streams)
     finally:
