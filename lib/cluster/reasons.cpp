@@ -170,17 +170,15 @@ std::shared_ptr<const WaitReason> WaitReasons::of(const Job& job)
 {
     if (auto own = own_reason(state_, job))
         return std::make_shared<const WaitReason>(std::move(*own));
-    if (const auto known = behind_.find(job.request->partition); known != behind_.end()) {
-        const auto index = state_.index.partitions.find(job.request->partition);
-        const auto advice = index == state_.index.partitions.end() ? board_.end() : board_.find(index->second);
-        const auto head = index == state_.index.partitions.end() ? std::nullopt : state_.index.queues[index->second].next();
-        const bool first = head == job.id.array() || (advice != board_.end() && advice->second.head == job.id.array());
-        if (!first)
-            return known->second;
-    }
+    const auto& partition = job.request->partition;
+    const auto known = behind_.find(partition);
+    if (known != behind_.end() && known->second.head != job.id.array() && known->second.examined != job.id.array())
+        return known->second.reason;
     auto reason = std::make_shared<const WaitReason>(wait_reason(state_, board_, job));
-    if (reason->code == "Priority")
-        behind_.emplace(job.request->partition, reason);
+    if (reason->code == "Priority") {
+        const auto index = state_.index.partitions.at(partition);
+        behind_.insert_or_assign(partition, Behind{reason, state_.index.queues[index].next(), board_.at(index).head});
+    }
     return reason;
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace jarvis::cluster {
@@ -29,9 +30,14 @@ WaitReason wait_reason(const State& state, const AdviceBoard& board, const Job& 
 
 // The same for many jobs at one moment: what is true of all jobs behind a partition's first one is worded once.
 class WaitReasons {
+    // What is told to all jobs of a partition but these two: the first in line, and the one that the newest pass found first.
+    struct Behind {
+        std::shared_ptr<const WaitReason> reason;
+        std::optional<JobId> head, examined;
+    };
     const State& state_;
     const AdviceBoard& board_;
-    std::map<std::string, std::shared_ptr<const WaitReason>, std::less<>> behind_; // by partition
+    std::map<std::string, Behind, std::less<>> behind_; // by partition
 
 public:
     WaitReasons(const State& state, const AdviceBoard& board) : state_(state), board_(board) {}

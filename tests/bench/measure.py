@@ -129,6 +129,15 @@ class CpuTime:
         return {name: used[name] / seconds for name in self.pids} | {"machine": used["busy"] / max(used["all"], 1 / TICKS)}
 
 
+def what_bounds(busiest, busiest_share, machine_share, disk_share, waiting):
+    """In words: the controller's busiest thread, the CPUs, the disk, or else what everybody waits for."""
+    if busiest_share > 0.8:
+        return f"one thread of the controller: {busiest}"
+    if machine_share > 0.85:
+        return "the machine's CPUs"
+    return "the disk's fsyncs" if disk_share > 0.6 else waiting
+
+
 class Watch:
     """What a system's processes do from here to done(), and what bounds it."""
 
@@ -149,13 +158,7 @@ class Watch:
         return self
 
     def bound(self, waiting):
-        if self.busiest_share > 0.8:
-            return f"one thread of the controller: {self.busiest_name}"
-        if self.shares["machine"] > 0.85:
-            return "the machine's CPUs"
-        if self.disk_share > 0.6:
-            return "the disk's fsyncs"
-        return waiting
+        return what_bounds(self.busiest_name, self.busiest_share, self.shares["machine"], self.disk_share, waiting)
 
     def details(self):
         by_name = {}

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 
-from measure import BUILD, CpuTime, DiskWaits, Table, bench, bench_json, share_text, threads_of
+from measure import BUILD, CpuTime, DiskWaits, Table, bench, bench_json, share_text, threads_of, what_bounds
 from jarvis_cluster import Cluster, Failure, wait_for
 
 SCRIPT = "#!/bin/sh\nexit 0\n"
@@ -114,13 +114,7 @@ class Measured:
         return self
 
     def bound(self, waiting):
-        if self.busiest_share > 0.8:
-            return f"one thread of jctld: {self.busiest_name}"
-        if self.shares["machine"] > 0.85:
-            return "the machine's CPUs"
-        if self.disk_share > 0.6:
-            return "the disk's fsyncs"
-        return waiting
+        return what_bounds(self.busiest_name, self.busiest_share, self.shares["machine"], self.disk_share, waiting)
 
     def details(self):
         return (f"{share_text(self.shares)}; jctld's busiest thread: {self.busiest_name}, {self.busiest_share:.0%}; its journal waits "

@@ -63,11 +63,14 @@ void check_behind(const cluster::State& state, const cluster::Job& job, const cl
 
 void check_reasons(const cluster::State& state, const cluster::AdviceBoard& board)
 {
+    cluster::WaitReasons reasons(state, board);
     for (const auto& [id, job] : state.jobs) {
         // Of an array all of whose tasks have become jobs nothing is shown.
         if (job->state != JobState::pending || (job->is_array() && state.arrays.at(id.value).waiting.empty()))
             continue;
         const auto reason = cluster::wait_reason(state, board, *job);
+        if (const auto among_others = reasons.of(*job); *among_others != reason)
+            broken("job {} is told \"{}\" alone and \"{}\" among others", id, reason.text, among_others->text);
         if ((reason.code == "Held") != static_cast<bool>(job->hold))
             broken("job {} is {}held, and is told \"{}\"", id, job->hold ? "" : "not ", reason.text);
         if (reason.code == "BeginTime" && !(job->request->begin && *job->request->begin > state.wall(state.now)))
