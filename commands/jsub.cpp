@@ -88,9 +88,7 @@ Result<void> collect(SubmitOptions& options, const Script& script)
     if (!here)
         return std::unexpected(here.error());
     request.submit_directory = *here;
-    request.working_directory = options.chdir.empty() ? *here : options.chdir;
-    if (!request.working_directory.starts_with('/'))
-        request.working_directory = *here + "/" + request.working_directory;
+    request.working_directory = options.chdir.starts_with('/') ? options.chdir : options.chdir.empty() ? *here : *here + "/" + options.chdir;
     request.submit_host = host_name();
     const auto mask = ::umask(0);
     ::umask(mask);

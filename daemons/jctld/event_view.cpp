@@ -53,9 +53,9 @@ class Writer {
     }
     void put(const JobRequest& request)
     {
-        text("user", request.account.user);
+        text("user", request.account->user);
         text("name", request.name);
-        text("partition", request.partition);
+        text("partition", *request.partition);
         number("tasks", request.resources.tasks);
     }
     void put(const JobEnd& end)

@@ -131,8 +131,8 @@ JobAnswer answer_of(const Replica& replica, Finder found)
 
 bool JobFilter::matches_but_state(const cluster::Job& job) const
 {
-    return (uids.empty() || uids.contains(job.request->account.uid)) &&
-           (partitions.empty() || partitions.contains(job.request->partition)) &&
+    return (uids.empty() || uids.contains(job.request->account->uid)) &&
+           (partitions.empty() || partitions.contains(*job.request->partition)) &&
            (names.empty() || names.contains(job.request->name)) && (!request || job.request_id == *request);
 }
 

@@ -104,7 +104,7 @@ std::string describe_part(const cluster::State& state, const NodePlacement& part
 wire::SubmitReply test_submit(const Replica& replica, const JobRequest& request)
 {
     const auto& state = replica.state();
-    const auto index = state.index.partitions.at(request.partition);
+    const auto index = state.index.partitions.at(*request.partition);
     const auto& partition = state.settings.partitions[index];
     wire::SubmitReply reply;
     const auto head = state.index.queues[index].next();

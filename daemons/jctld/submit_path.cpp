@@ -49,7 +49,7 @@ Result<void> check_environment(const wire::Environment& environment, const confi
 
 Result<void> check_patterns(const JobRequest& request)
 {
-    for (const auto& [option, pattern] : {std::pair("--output", &request.output), {"--error", &request.error}, {"--input", &request.input}})
+    for (const auto& [option, pattern] : {std::pair("--output", &*request.output), {"--error", &*request.error}, {"--input", &*request.input}})
         if (auto checked = check_output_pattern(*pattern); !checked)
             return fail(checked.error(), "{}", option);
     return {};
@@ -58,7 +58,7 @@ Result<void> check_patterns(const JobRequest& request)
 Result<void> check_arguments(const JobRequest& request, const config::Limits& limits)
 {
     std::size_t size = 0;
-    for (const auto& argument : request.arguments)
+    for (const auto& argument : *request.arguments)
         size += argument.size() + 1;
     if (size > static_cast<std::size_t>(limits.arguments_size.bytes))
         return fail(Errc::invalid, "the script's arguments have {} bytes; the limit is {} (arguments_size in [limits])", size,

@@ -42,7 +42,7 @@ std::string expand(const std::string& pattern, const cluster::Job& job, const st
 {
     if (pattern.empty())
         return {};
-    OutputPatternValues values{.job = fmt::format("{}", job.id), .name = job.request->name, .user = job.request->account.user,
+    OutputPatternValues values{.job = fmt::format("{}", job.id), .name = job.request->name, .user = job.request->account->user,
                                .array_job = {}, .array_index = "0", .node = {}};
     if (job.is_array())
         values.job = fmt::format("{}_%a", job.id); // of each task another one
@@ -53,7 +53,7 @@ std::string expand(const std::string& pattern, const cluster::Job& job, const st
     if (job.run)
         values.node = nodes[job.run->placement.nodes.front().node.value].name;
     auto path = expand_output_pattern(pattern, values);
-    return path.starts_with('/') ? path : job.request->working_directory + "/" + path;
+    return path.starts_with('/') ? path : *job.request->working_directory + "/" + path;
 }
 
 } // namespace
@@ -69,10 +69,10 @@ void put_summary(const ShownJob& shown, const std::vector<NodeBrief>& nodes, wir
     }
     if (job.is_array())
         summary.set_throttle(request.array.throttle);
-    summary.set_uid(request.account.uid);
-    summary.set_user(request.account.user);
+    summary.set_uid(request.account->uid);
+    summary.set_user(request.account->user);
     summary.set_name(request.name);
-    summary.set_partition(request.partition);
+    summary.set_partition(*request.partition);
     // An array is pending as long as some of its tasks have not started.
     const bool goes_on = job.is_array() && job.state == JobState::pending && shown.task_count == 0;
     summary.set_state(static_cast<std::uint32_t>(goes_on ? JobState::running : job.state));
@@ -115,9 +115,9 @@ wire::JobDetail job_detail(const ShownJob& shown, const std::vector<NodeBrief>& 
         }
     if (job.ended)
         detail.set_elapsed_us(job.ended->usage.elapsed.count());
-    detail.set_output_path(expand(job.request->output, job, nodes));
-    detail.set_error_path(expand(job.request->error, job, nodes));
-    detail.set_input_path(expand(job.request->input, job, nodes));
+    detail.set_output_path(expand(*job.request->output, job, nodes));
+    detail.set_error_path(expand(*job.request->error, job, nodes));
+    detail.set_input_path(expand(*job.request->input, job, nodes));
     detail.set_held(static_cast<bool>(job.hold));
     if (job.hold)
         detail.set_held_by(job.hold->by);

@@ -55,7 +55,7 @@ Result<void> store_memory(const std::string& text, std::optional<MemorySize>& pl
     return store(std::move(size), place);
 }
 
-Result<void> store_pattern(const std::string& text, std::string& place)
+Result<void> store_pattern(const std::string& text, InternedText& place)
 {
     if (text.empty())
         return fail(Errc::invalid, "the path is empty");
@@ -74,7 +74,7 @@ Result<void> store_path(const std::string& text, std::string& place)
 }
 
 // A name stands in lists and mails; the controller refuses the same ones.
-Result<void> store_name(const std::string& text, std::string& place)
+Result<void> store_name(const std::string& text, auto& place)
 {
     if (text.empty())
         return fail(Errc::invalid, "the name is empty");
@@ -479,7 +479,7 @@ Result<ReadSubmitOptions> read_submit_options(std::string_view script, std::stri
                                               std::span<const std::string> environment, const CommandLine& line, WallTime now)
 {
     ReadSubmitOptions read;
-    read.options.submitted.request.output = default_output_pattern;
+    read.options.submitted.request.output = std::string(default_output_pattern);
     if (auto ok = apply_directives(read.options, script, script_name, now); !ok)
         return std::unexpected(ok.error());
     if (auto ok = apply_environment(read, environment, now); !ok)

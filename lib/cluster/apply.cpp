@@ -66,7 +66,7 @@ struct Applier {
         job->submitted_wall = state.wall(at);
         job->waits_for_begin = event.request->begin && *event.request->begin > state.wall(at);
         if (event.request->hold)
-            job->hold = Hold{.by = event.request->account.user, .by_operator = false};
+            job->hold = Hold{.by = event.request->account->user, .by_operator = false};
         state.next_job = JobId{event.job.value + 1};
         state.index.requests.emplace(event.request_id, event.job);
         ++state.index.active_jobs;

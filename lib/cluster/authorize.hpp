@@ -11,15 +11,15 @@ inline bool is_operator(const Caller& caller) { return caller.role >= Role::oper
 // Cancel, signal, hold, release: one's own jobs, or any job as an operator.
 inline Result<void> may_change(const Caller& caller, const Job& job)
 {
-    if (caller.uid == job.request->account.uid || is_operator(caller))
+    if (caller.uid == job.request->account->uid || is_operator(caller))
         return {};
-    return fail(Errc::denied, "job {} belongs to {}", job.id, job.request->account.user);
+    return fail(Errc::denied, "job {} belongs to {}", job.id, job.request->account->user);
 }
 
 // Script, arguments, paths, comment and environment are the owner's and the operators' to see.
 inline bool may_see_contents(const Caller& caller, const Job& job)
 {
-    return caller.uid == job.request->account.uid || is_operator(caller);
+    return caller.uid == job.request->account->uid || is_operator(caller);
 }
 
 // Nobody overtakes others by being unkind to them.

@@ -47,7 +47,7 @@ Result<void> hold(const Job& job, const Caller& caller, Outcome& outcome)
 {
     if (job.state != JobState::pending)
         return fail(Errc::invalid, "job {} is {}: only a pending job can be held", job.id, name(job.state));
-    const bool by_operator = caller.uid != job.request->account.uid;
+    const bool by_operator = caller.uid != job.request->account->uid;
     if (!job.hold || (by_operator && !job.hold->by_operator))
         outcome.events.push_back(JobHeld{job.id, {caller.user, by_operator}});
     return {};
@@ -91,7 +91,7 @@ Result<void> hold_waiting(const State& state, const Selected& selected, const Ca
         return hold(*selected.named, caller, outcome);
     if (auto done = split(selected, "hold", outcome); !done)
         return done;
-    const bool by_operator = caller.uid != selected.named->request->account.uid;
+    const bool by_operator = caller.uid != selected.named->request->account->uid;
     selected.waiting.for_each([&](std::uint32_t k) {
         outcome.events.push_back(JobHeld{{selected.named->id.value, k}, {caller.user, by_operator}});
     });

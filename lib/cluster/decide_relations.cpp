@@ -18,7 +18,7 @@ std::optional<DependencyResolved> resolved(JobId job, std::uint32_t i, Dependenc
 
 bool first_of_its_name(const State& state, JobId id, const JobRequest& request)
 {
-    const auto first = state.first_of_name(request.account.uid, request.name);
+    const auto first = state.first_of_name(request.account->uid, request.name);
     return !first || *first >= id;
 }
 

@@ -75,10 +75,10 @@ Event end_of_run(const Job& job, JobEnd end, const Usage& usage, bool may_requeu
         return JobRequeued{.job = job.id, .incarnation = job.incarnation, .cause = std::move(cause), .end = std::move(end), .usage = usage};
     }
     const auto attempt = job.failed_attempts + 1;
-    if (!job.stop && retries(job.request->retry, end, attempt)) {
+    if (!job.stop && job.request->retry && retries(*job.request->retry, end, attempt)) {
         auto cause = end.cause;
         return JobRequeued{.job = job.id, .incarnation = job.incarnation, .cause = std::move(cause), .end = std::move(end), .usage = usage,
-                           .not_before = now + retry_delay(job.request->retry, job.id, attempt), .counts_as_retry = true};
+                           .not_before = now + retry_delay(*job.request->retry, job.id, attempt), .counts_as_retry = true};
     }
     return JobEnded{job.id, job.incarnation, std::move(end), usage};
 }

@@ -8,7 +8,7 @@ namespace jarvis::cluster {
 
 sched::JobQueue* queue_of(State& state, const Job& job)
 {
-    auto found = state.index.partitions.find(job.request->partition);
+    auto found = state.index.partitions.find(*job.request->partition);
     return found == state.index.partitions.end() ? nullptr : &state.index.queues[found->second];
 }
 

@@ -70,18 +70,18 @@ std::string none_selected(const NodeFilter& filter, const JobRequest& request)
     const auto& members = filter.members();
     if (std::ranges::all_of(members, [&](NodeId node) { return filter.excludes(node); }))
         return "all of its nodes are excluded";
-    return fmt::format("none of its {} nodes has the features {}", members.size(), request.constraint);
+    return fmt::format("none of its {} nodes has the features {}", members.size(), *request.constraint);
 }
 
 } // namespace
 
 NodeFilter::NodeFilter(const State& state, const PartitionSettings& partition, const JobRequest& request)
-    : state_(state), partition_(partition), request_(request), required_(ids_of(state, request.node_list)),
-      excluded_(ids_of(state, request.exclude))
+    : state_(state), partition_(partition), request_(request), required_(ids_of(state, *request.node_list)),
+      excluded_(ids_of(state, *request.exclude))
 {
     // What a stored request says was read when it was made.
-    if (!request.constraint.empty())
-        if (auto constraint = parse_constraint(request.constraint))
+    if (!request.constraint->empty())
+        if (auto constraint = parse_constraint(*request.constraint))
             constraint_ = std::move(*constraint);
 }
 
@@ -131,7 +131,7 @@ std::string never_runs(const State& state, const PartitionSettings& partition, c
     for (NodeId id : filter.required()) {
         const auto& node = state.nodes[id.value];
         if (!filter.selects(node))
-            return fmt::format("partition {} can never run {}: node {} does not have the features {}", partition.name, this_or_it, node.name, request.constraint);
+            return fmt::format("partition {} can never run {}: node {} does not have the features {}", partition.name, this_or_it, node.name, *request.constraint);
     }
     std::vector<sched::Candidate> candidates;
     for (NodeId id : filter.members()) {
@@ -193,10 +193,10 @@ std::optional<Placement> find_place(const State& state, const PartitionSettings&
 std::string nodes_text(const JobRequest& request)
 {
     const auto& resources = request.resources;
-    const auto nodes = std::max<std::size_t>({1, resources.nodes_min, request.node_list.size()});
+    const auto nodes = std::max<std::size_t>({1, resources.nodes_min, request.node_list->size()});
     auto text = nodes == 1 ? fmt::format("{} tasks of {} cores", resources.tasks, resources.cpus_per_task) : fmt::format("{} nodes", nodes);
-    if (!request.constraint.empty())
-        text += fmt::format(" with {}", request.constraint);
+    if (!request.constraint->empty())
+        text += fmt::format(" with {}", *request.constraint);
     return text;
 }
 

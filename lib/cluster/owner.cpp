@@ -67,7 +67,7 @@ void Owner::note(const Event& event)
 {
     const auto partition_of = [&](JobId id) -> std::optional<std::uint32_t> {
         const auto job = state_.find(id);
-        const auto found = state_.index.partitions.find(job->request->partition);
+        const auto found = state_.index.partitions.find(*job->request->partition);
         return found == state_.index.partitions.end() ? std::nullopt : std::optional(found->second);
     };
     const auto came = [&](JobId id) { // only a new head changes who is next
@@ -152,7 +152,7 @@ void Owner::note_end(JobId id)
         return;
     }
     const auto job = state_.find(id);
-    const auto next = state_.first_of_name(job->request->account.uid, job->request->name);
+    const auto next = state_.first_of_name(job->request->account->uid, job->request->name);
     if (next && state_.find(*next)->waits)
         to_settle_.insert(*next);
 }
@@ -167,7 +167,7 @@ void Owner::settle_all()
         if (progress.done())
             to_settle_.insert({id});
     for (const auto& named : state_.index.names)
-        if (state_.find(named.id)->waits && state_.first_of_name(named.request->account.uid, named.request->name) == named.id)
+        if (state_.find(named.id)->waits && state_.first_of_name(named.request->account->uid, named.request->name) == named.id)
             to_settle_.insert(named.id);
 }
 

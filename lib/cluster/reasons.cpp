@@ -66,7 +66,7 @@ Rejections count_rejections(const State& state, const PartitionSettings& partiti
 // The first node of a --nodelist that takes no jobs, with its state; empty: all do.
 std::string unusable_of_list(const State& state, const PartitionSettings& partition, const JobRequest& request)
 {
-    for (const auto& name : request.node_list)
+    for (const auto& name : *request.node_list)
         if (const auto* node = state.find_node(name); !node || !usable(partition, *node))
             return fmt::format("node {} of its node list is {}", name, node ? state_name(*node) : "no longer there");
     return {};
@@ -151,9 +151,9 @@ WaitReason wait_reason(const State& state, const AdviceBoard& board, const Job& 
 {
     if (auto own = own_reason(state, job))
         return *own;
-    const auto found = state.index.partitions.find(job.request->partition);
+    const auto found = state.index.partitions.find(*job.request->partition);
     if (found == state.index.partitions.end())
-        return {"PartitionGone", fmt::format("partition {} is no longer configured", job.request->partition)};
+        return {"PartitionGone", fmt::format("partition {} is no longer configured", *job.request->partition)};
     const auto advice = board.find(found->second);
     if (advice == board.end() || !advice->second.head)
         return {"NotExamined", "not yet examined"};
@@ -170,7 +170,7 @@ std::shared_ptr<const WaitReason> WaitReasons::of(const Job& job)
 {
     if (auto own = own_reason(state_, job))
         return std::make_shared<const WaitReason>(std::move(*own));
-    const auto& partition = job.request->partition;
+    const auto& partition = *job.request->partition;
     const auto known = behind_.find(partition);
     if (known != behind_.end() && known->second.head != job.id.array() && known->second.examined != job.id.array())
         return known->second.reason;

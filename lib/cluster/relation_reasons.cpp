@@ -44,7 +44,7 @@ std::optional<WaitReason> relation_reason(const State& state, const Job& job)
 {
     if (job.not_before)
         return WaitReason{"RetryBackoff", fmt::format("starts again at {}: {} of {} retries used", format_rfc3339(state.wall(*job.not_before)),
-                                                      job.failed_attempts, job.request->retry.times)};
+                                                      job.failed_attempts, job.request->retry ? job.request->retry->times : 0)};
     const auto array = job.request->is_array() ? state.find(job.id.array()) : nullptr;
     if (!array)
         return dependency_reason(state, job);

@@ -1,6 +1,6 @@
 #include "cluster/state.hpp"
 
-#include <cstring>
+#include "base/keyed_hash.hpp"
 
 namespace jarvis::cluster {
 
@@ -11,24 +11,11 @@ bool same_requests(const std::shared_ptr<const JobRequest>& a, const std::shared
     return a == b || (a && b && *a == *b);
 }
 
-__extension__ using Product = unsigned __int128;
-
-// Both halves of the product of two numbers, folded: what wyhash mixes with.
-std::uint64_t mix(std::uint64_t a, std::uint64_t b)
-{
-    const auto product = static_cast<Product>(a) * b;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
 } // namespace
 
 std::size_t HashRequestId::operator()(const RequestId& request) const noexcept
 {
-    static const char place = 0;
-    const auto key = reinterpret_cast<std::uintptr_t>(&place);
-    std::uint64_t half[2];
-    std::memcpy(half, request.id.data(), sizeof half);
-    return mix(mix(half[0] ^ key, half[1] ^ 0xa0761d6478bd642fU) ^ request.uid, key ^ 0xe7037ed1a0b428dbU);
+    return keyed_hash({reinterpret_cast<const char*>(request.id.data()), request.id.size()}, request.uid);
 }
 
 bool operator==(const NamedJob& a, const NamedJob& b)
@@ -38,9 +25,9 @@ bool operator==(const NamedJob& a, const NamedJob& b)
 
 std::optional<JobId> State::first_of_name(std::uint32_t uid, std::string_view name_of_job) const
 {
-    const ByName::Name name{uid, name_of_job};
-    const auto first = index.names.lower_bound(name);
-    return first != index.names.end() && ByName::name_of(*first) == name ? std::optional(first->id) : std::nullopt;
+    const ByName::Name wanted{uid, name_of_job};
+    const auto first = index.names.lower_bound(wanted);
+    return first != index.names.end() && ByName::name_of(*first) == wanted ? std::optional(first->id) : std::nullopt;
 }
 
 bool operator==(const Job& a, const Job& b)

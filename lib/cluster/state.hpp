@@ -36,8 +36,7 @@ struct RequestId {
 
     friend auto operator<=>(const RequestId&, const RequestId&) = default;
 };
-// Clients choose the ids, so that none may tell which of them would meet in one bucket: the hash is keyed by where this
-// program was loaded (address space layout randomization). Nothing depends on its values.
+// Clients choose the ids: keyed, so that none can tell which of them would meet in one bucket.
 struct HashRequestId {
     std::size_t operator()(const RequestId& request) const noexcept;
 };
@@ -215,7 +214,7 @@ struct NamedJob {
 struct ByName {
     using Name = std::pair<std::uint32_t, std::string_view>;
     using is_transparent = void;
-    static Name name_of(const NamedJob& job) { return {job.request->account.uid, job.request->name}; }
+    static Name name_of(const NamedJob& job) { return {job.request->account->uid, job.request->name}; }
     bool operator()(const NamedJob& a, const NamedJob& b) const { return std::tuple(name_of(a), a.id) < std::tuple(name_of(b), b.id); }
     bool operator()(const NamedJob& a, const Name& b) const { return name_of(a) < b; }
     bool operator()(const Name& a, const NamedJob& b) const { return a < name_of(b); }
@@ -279,7 +278,7 @@ struct State {
     std::optional<JobId> first_of_name(std::uint32_t uid, std::string_view name_of_job) const;
     const PartitionSettings* partition_of(const Job& job) const
     {
-        auto found = index.partitions.find(job.request->partition);
+        auto found = index.partitions.find(*job.request->partition);
         return found == index.partitions.end() ? nullptr : &settings.partitions[found->second];
     }
     // An ended job and its request id stay known for this long: at least an hour, so that a repeated submit is recognised.

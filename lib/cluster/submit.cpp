@@ -57,7 +57,7 @@ Result<void> check_memory(const ResourceRequest& resources)
 // Who may use the partition; operators are users like others here.
 Result<void> check_access(const PartitionSettings& partition, const JobRequest& request)
 {
-    const auto& account = request.account;
+    const auto& account = *request.account;
     const auto has = [](const auto& list, const auto& value) { return std::ranges::find(list, value) != list.end(); };
     if (has(partition.deny_users, account.user))
         return fail(Errc::denied, "partition {} is closed to {} (deny_users of its [[partition]])", partition.name, account.user);
@@ -73,7 +73,7 @@ Result<void> check_access(const PartitionSettings& partition, const JobRequest& 
 Result<void> check_size(const PartitionSettings& partition, const JobRequest& request)
 {
     const auto& resources = request.resources;
-    const auto nodes = std::max<std::size_t>({1, resources.nodes_min, request.node_list.size()});
+    const auto nodes = std::max<std::size_t>({1, resources.nodes_min, request.node_list->size()});
     if (resources.tasks < nodes)
         return fail(Errc::invalid, "{} tasks cannot be on {} nodes: each node has at least one", resources.tasks, nodes);
     if (resources.nodes_max != 0 && nodes > resources.nodes_max)
@@ -91,15 +91,15 @@ Result<void> check_size(const PartitionSettings& partition, const JobRequest& re
 
 Result<void> check_named_nodes(const State& state, const PartitionSettings& partition, const JobRequest& request)
 {
-    for (const auto* list : {&request.node_list, &request.exclude})
+    for (const auto* list : {&*request.node_list, &*request.exclude})
         for (const auto& name : *list)
             if (!state.find_node(name))
                 return fail(Errc::invalid, "there is no node \"{}\"", name);
-    for (const auto& name : request.node_list) {
+    for (const auto& name : *request.node_list) {
         const auto& in = state.find_node(name)->partitions;
         if (std::ranges::find(in, state.index.partitions.at(partition.name)) == in.end())
             return fail(Errc::invalid, "node {} is not in partition {}", name, partition.name);
-        if (std::ranges::find(request.exclude, name) != request.exclude.end())
+        if (std::ranges::find(*request.exclude, name) != request.exclude->end())
             return fail(Errc::invalid, "node {} is asked for (--nodelist) and excluded (--exclude)", name);
     }
     return {};
@@ -108,9 +108,9 @@ Result<void> check_named_nodes(const State& state, const PartitionSettings& part
 // Each node of a job has a task, so a job that names nodes alone has as many tasks.
 void spread_over_nodes(JobRequest& request)
 {
-    std::size_t nodes = std::max<std::size_t>(request.resources.nodes_min, request.node_list.size());
-    if (!request.constraint.empty())
-        if (const auto constraint = parse_constraint(request.constraint))
+    std::size_t nodes = std::max<std::size_t>(request.resources.nodes_min, request.node_list->size());
+    if (!request.constraint->empty())
+        if (const auto constraint = parse_constraint(*request.constraint))
             for (const auto& count : constraint->counts())
                 nodes = std::max<std::size_t>(nodes, count.nodes);
     auto& resources = request.resources;
@@ -122,13 +122,13 @@ void spread_over_nodes(JobRequest& request)
 
 Result<JobRequest> prepare_request(const Settings& settings, JobRequest request)
 {
-    const auto* partition = find_partition(settings, request.partition);
+    const auto* partition = find_partition(settings, *request.partition);
     if (!partition)
-        return unknown_partition(settings, request.partition);
+        return unknown_partition(settings, *request.partition);
     request.partition = partition->name;
     if (!request.time_limit)
         request.time_limit = partition->default_time ? partition->default_time : partition->max_time;
-    if (request.output.empty())
+    if (request.output->empty())
         request.output = "jarvis-%j.out";
     spread_over_nodes(request);
     return request;
@@ -136,12 +136,12 @@ Result<JobRequest> prepare_request(const Settings& settings, JobRequest request)
 
 Result<void> check_request(const State& state, const JobRequest& request)
 {
-    if (request.account.uid == 0 && !state.settings.allow_root_jobs)
+    if (request.account->uid == 0 && !state.settings.allow_root_jobs)
         return fail(Errc::denied, "jobs of root are refused here; submit as an ordinary user "
                                   "(an administrator can set allow_root_jobs in [security])");
-    const auto* partition = find_partition(state.settings, request.partition);
-    if (!partition || request.partition.empty())
-        return unknown_partition(state.settings, request.partition);
+    const auto* partition = find_partition(state.settings, *request.partition);
+    if (!partition || request.partition->empty())
+        return unknown_partition(state.settings, *request.partition);
     const auto& resources = request.resources;
     if (resources.tasks == 0 || resources.cpus_per_task == 0)
         return fail(Errc::invalid, "a job needs at least one task of one CPU");

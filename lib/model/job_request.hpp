@@ -1,6 +1,8 @@
 // What was asked for: one submit, as its owner typed it. Never changed after the submit.
 #pragma once
 
+#include "base/box.hpp"
+#include "base/interned.hpp"
 #include "base/memory_size.hpp"
 #include "base/time.hpp"
 #include "model/array_spec.hpp"
@@ -26,6 +28,9 @@ struct Account {
     std::string shell;
 
     friend bool operator==(const Account&, const Account&) = default;
+};
+struct HashAccount {
+    std::uint64_t operator()(const Account& account) const noexcept { return keyed_hash(account.user, account.uid); }
 };
 
 // The SHA-256 of a blob (a script, an environment); the blob itself is in the storage.
@@ -67,42 +72,53 @@ struct ResourceRequest {
     friend bool operator==(const ResourceRequest&, const ResourceRequest&) = default;
 };
 
-// Text typed by people is bytes: paths, names and arguments need not be UTF-8.
+struct HashLimits {
+    std::uint64_t operator()(const std::vector<ResourceLimit>& limits) const noexcept
+    {
+        std::uint64_t hash = limits.size();
+        for (const auto& limit : limits)
+            hash = keyed_hash(limit.name, hash ^ limit.soft);
+        return hash;
+    }
+};
+
+// Text typed by people is bytes: paths, names and arguments need not be UTF-8. A million requests are kept at once, so what many
+// have alike is interned, and what few have is in boxes.
 struct JobRequest {
-    Account account;
+    Interned<Account, HashAccount> account;
     std::string name;
-    std::string partition;                       // resolved: never empty in a stored request
+    InternedText partition;                      // resolved: never empty in a stored request
     ResourceRequest resources;
     std::optional<Duration> time_limit;          // resolved from the partition's default; empty is unlimited
-    bool hold = false;
     std::optional<WallTime> begin;
     std::int32_t nice = 0;                       // higher runs later
+    bool hold = false;
     bool requeue = false;
-    std::optional<WarningSignal> warning;
+    bool kill_on_invalid_dependency = false;     // cancelled once they can never hold; else it waits, and says so
+    OpenMode open_mode = OpenMode::automatic;
+    Box<WarningSignal> warning;
     ArraySpec array;                             // without tasks: no array
     Dependencies dependencies;
-    bool kill_on_invalid_dependency = false;     // cancelled once they can never hold; else it waits, and says so
-    RetryRule retry;
-    std::string constraint;                      // features, as parse_constraint() reads them; empty: any node
-    std::vector<std::string> node_list;          // all of these must be in; names, expanded
-    std::vector<std::string> exclude;            // none of these
+    Box<RetryRule> retry;                        // empty: a failed job ends
+    InternedText constraint;                     // features, as parse_constraint() reads them; empty: any node
+    InternedTexts node_list;                     // all of these must be in; names, expanded
+    InternedTexts exclude;                       // none of these
 
-    std::vector<std::string> arguments;          // of the script
-    std::string working_directory;               // absolute
-    std::string output;                          // patterns, not yet expanded
-    std::string error;                           // empty: joined with the output
-    std::string input;                           // empty: /dev/null
-    OpenMode open_mode = OpenMode::automatic;
-    std::uint32_t umask = 022;
-    std::vector<ResourceLimit> limits;           // propagated ones alone
-    std::string comment;
-    std::string mail_type;
-    std::string mail_user;
-    std::string submit_host;
-    std::string submit_directory;
+    InternedTexts arguments;                     // of the script
+    InternedText working_directory;              // absolute
+    InternedText output;                         // patterns, not yet expanded
+    InternedText error;                          // empty: joined with the output
+    InternedText input;                          // empty: /dev/null
+    Interned<std::vector<ResourceLimit>, HashLimits> limits; // propagated ones alone
+    InternedText comment;
+    InternedText mail_type;
+    InternedText mail_user;
+    InternedText submit_host;
+    InternedText submit_directory;
     BlobHash script{};
     std::uint64_t script_size = 0;
     BlobHash environment{};                      // a wire Environment message, already filtered by --export
+    std::uint32_t umask = 022;
 
     bool is_array() const { return !array.tasks.empty(); }
     friend bool operator==(const JobRequest&, const JobRequest&) = default;

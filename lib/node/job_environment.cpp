@@ -111,7 +111,7 @@ std::vector<std::string> job_environment(const StartOrder& order, const NodeFact
 {
     const auto& request = order.request;
     auto variables = submitters_variables(order.environment);
-    set_account(variables, request.account);
+    set_account(variables, *request.account);
     const auto path = variables.find("PATH");
     variables["PATH"] = path == variables.end() || path->second.empty()
                             ? std::string(default_path)
@@ -128,8 +128,8 @@ std::vector<std::string> job_environment(const StartOrder& order, const NodeFact
         set("JARVIS_ARRAY_TASK_COUNT", order.array.count);
     }
     set("JARVIS_JOB_NAME", request.name);
-    set("JARVIS_SUBMIT_DIR", request.submit_directory);
-    set("JARVIS_SUBMIT_HOST", request.submit_host);
+    set("JARVIS_SUBMIT_DIR", *request.submit_directory);
+    set("JARVIS_SUBMIT_HOST", *request.submit_host);
     set("JARVIS_NODELIST", order.node_list);
     set("JARVIS_NNODES", order.node_count);
     set("JARVIS_NTASKS", request.resources.tasks);
@@ -142,7 +142,7 @@ std::vector<std::string> job_environment(const StartOrder& order, const NodeFact
     set("JARVIS_CPU_LIST", format_pus(pus));
     set("JARVIS_MEM_PER_NODE", order.placement.total_memory().bytes >> 20); // MiB
     set("JARVIS_NODENAME", facts.node_name);
-    set("JARVIS_PARTITION", request.partition);
+    set("JARVIS_PARTITION", *request.partition);
     set("JARVIS_RESTART_COUNT", order.key.incarnation.value - 1);
     set("JARVIS_CONF", facts.configuration);
     set("JARVIS_TMPDIR", temporary_folder);

@@ -36,7 +36,7 @@ bool appends(OpenMode mode, Incarnation incarnation)
 void expand_paths(LaunchPlan& plan, const StartOrder& order, const NodeFacts& facts)
 {
     const auto& request = order.request;
-    OutputPatternValues values{.job = fmt::format("{}", order.key.job), .name = request.name, .user = request.account.user, .node = facts.node_name};
+    OutputPatternValues values{.job = fmt::format("{}", order.key.job), .name = request.name, .user = request.account->user, .node = facts.node_name};
     if (order.key.job.is_task()) {
         values.array_job = fmt::format("{}", order.key.job.array());
         values.array_index = fmt::format("{}", order.key.job.task);
@@ -44,9 +44,9 @@ void expand_paths(LaunchPlan& plan, const StartOrder& order, const NodeFacts& fa
     const auto expand = [&](const std::string& pattern) {
         return pattern.empty() ? std::string() : expand_output_pattern(pattern, values);
     };
-    plan.output_path = expand(request.output.empty() ? std::string(default_output_pattern) : request.output);
-    plan.error_path = expand(request.error);
-    plan.input_path = expand(request.input);
+    plan.output_path = expand(request.output->empty() ? std::string(default_output_pattern) : *request.output);
+    plan.error_path = expand(*request.error);
+    plan.input_path = expand(*request.input);
 }
 
 } // namespace
@@ -84,14 +84,14 @@ Result<LaunchPlan> plan_launch(const StartOrder& order, const LaunchSettings& se
     const auto folder = folder_name(order.key);
     LaunchPlan plan{.key = order.key,
                     .role = order.role,
-                    .account = request.account,
+                    .account = *request.account,
                     .job_folder = fmt::format("{}/{}", settings.jobs_folder, folder),
                     .runtime = settings.runtime,
-                    .arguments = request.arguments,
-                    .working_directory = request.working_directory,
+                    .arguments = *request.arguments,
+                    .working_directory = *request.working_directory,
                     .append = appends(request.open_mode, order.key.incarnation),
                     .umask = request.umask,
-                    .limits = merge_limits(settings.limits, request.limits, settings.ceilings),
+                    .limits = merge_limits(settings.limits, *request.limits, settings.ceilings),
                     .pus = std::move(*pus)};
     plan.script_path = plan.job_folder + "/script";
     plan.temporary_folder = fmt::format("{}/{}{}", settings.temporary_root, temporary_folder_prefix(settings.facts.node_name), folder);

@@ -212,7 +212,7 @@ class Step {
         if (!order.defect.empty())
             return end_unstarted(key, JobState::failed, EndClass::system, std::move(order.defect));
         const auto& rules = state_.rules;
-        const auto uid = order.request.account.uid;
+        const auto uid = order.request.account->uid;
         if (rules.only_uid && uid != *rules.only_uid)
             return end_unstarted(key, JobState::failed, EndClass::system,
                                  fmt::format("this node's daemon runs as uid {} and can run that user's jobs only, not "

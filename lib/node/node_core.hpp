@@ -93,7 +93,7 @@ struct RecoveredJob {
     bool prepared = false; // a member that has said so to its shell
     Instant started{};
     std::optional<Duration> time_limit;
-    std::optional<WarningSignal> warning;
+    Box<WarningSignal> warning;
     std::optional<Stop> stop; // as RecordStop gave it
     ExitFacts facts;          // ended
 };
@@ -241,7 +241,7 @@ struct NodeJob {
     Box<StartOrder> order; // waiting
     Instant started{};
     std::optional<Duration> time_limit;
-    std::optional<WarningSignal> warning; // not yet sent
+    Box<WarningSignal> warning; // not yet sent
     std::optional<Stop> stop;
     bool forgotten = false; // nobody waits for its end: it is not reported
     JobEnd end;             // ended

@@ -55,9 +55,7 @@ namespace {
 JobRequest some_request(std::uint32_t number)
 {
     JobRequest request;
-    request.account.uid = 1000 + number;
-    request.account.gid = 100;
-    request.account.user = fmt::format("user{}", number);
+    request.account = Account{.uid = 1000 + number, .gid = 100, .groups = {}, .user = fmt::format("user{}", number), .group = {}, .home = {}, .shell = {}};
     request.name = "check";
     request.partition = "batch";
     request.resources.tasks = 1 + number;

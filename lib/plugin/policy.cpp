@@ -14,9 +14,9 @@ std::optional<std::int64_t> request_integer(const JobRequest& request, std::uint
     const ResourceRequest& resources = request.resources;
     switch (field) {
     case JARVIS_JOB_UID:
-        return request.account.uid;
+        return request.account->uid;
     case JARVIS_JOB_GID:
-        return request.account.gid;
+        return request.account->gid;
     case JARVIS_JOB_TASKS:
         return resources.tasks;
     case JARVIS_JOB_CPUS_PER_TASK:
@@ -43,18 +43,19 @@ std::optional<std::int64_t> request_integer(const JobRequest& request, std::uint
 }
 
 // The texts, and of them those that a verdict may change.
-std::string* changeable_text(JobRequest& request, std::uint32_t field)
+bool may_change_text(std::uint32_t field)
 {
-    switch (field) {
-    case JARVIS_JOB_NAME:
-        return &request.name;
-    case JARVIS_JOB_PARTITION:
-        return &request.partition;
-    case JARVIS_JOB_COMMENT:
-        return &request.comment;
-    default:
-        return nullptr;
-    }
+    return field == JARVIS_JOB_NAME || field == JARVIS_JOB_PARTITION || field == JARVIS_JOB_COMMENT;
+}
+
+void change_text(JobRequest& request, std::uint32_t field, std::string text)
+{
+    if (field == JARVIS_JOB_NAME)
+        request.name = std::move(text);
+    else if (field == JARVIS_JOB_PARTITION)
+        request.partition = std::move(text);
+    else
+        request.comment = std::move(text);
 }
 
 std::optional<jarvis_bytes> request_text(const JobRequest& request, std::uint32_t field)
@@ -62,19 +63,19 @@ std::optional<jarvis_bytes> request_text(const JobRequest& request, std::uint32_
     const auto bytes = [](const std::string& text) { return jarvis_bytes{text.data(), text.size()}; };
     switch (field) {
     case JARVIS_JOB_USER:
-        return bytes(request.account.user);
+        return bytes(request.account->user);
     case JARVIS_JOB_GROUP:
-        return bytes(request.account.group);
+        return bytes(request.account->group);
     case JARVIS_JOB_NAME:
         return bytes(request.name);
     case JARVIS_JOB_PARTITION:
-        return bytes(request.partition);
+        return bytes(*request.partition);
     case JARVIS_JOB_COMMENT:
-        return bytes(request.comment);
+        return bytes(*request.comment);
     case JARVIS_JOB_SUBMIT_HOST:
-        return bytes(request.submit_host);
+        return bytes(*request.submit_host);
     case JARVIS_JOB_WORKING_DIRECTORY:
-        return bytes(request.working_directory);
+        return bytes(*request.working_directory);
     default:
         return {};
     }
@@ -161,12 +162,11 @@ struct Submit {
     static std::int32_t set_text(void* context, std::uint32_t index, std::uint32_t field, const void* data,
                                  std::uint64_t size)
     {
-        std::string* member = changeable_text(of(context), field);
-        if (!member)
+        if (!may_change_text(field))
             return JARVIS_DENIED;
         if (index != 0 || size > 4096) // far above what the core takes of any of them
             return JARVIS_INVALID;
-        member->assign(static_cast<const char*>(data), size);
+        change_text(of(context), field, {static_cast<const char*>(data), size});
         return JARVIS_OK;
     }
 };

@@ -66,15 +66,16 @@ Result<void> take_limits(const JobRequest& message, jarvis::JobRequest& request)
     if (static_cast<std::size_t>(message.limits_size()) > limits::resource_limits)
         return fail(Errc::invalid, "{} resource limits; at most {} are possible", message.limits_size(),
                     limits::resource_limits);
+    std::vector<jarvis::ResourceLimit> limits;
     for (const auto& limit_message : message.limits()) {
         auto limit = from_message(limit_message);
         if (!limit)
             return std::unexpected(std::move(limit.error()));
-        if (std::any_of(request.limits.begin(), request.limits.end(),
-                        [&](const auto& known) { return known.name == limit->name; }))
+        if (std::ranges::find(limits, limit->name, &jarvis::ResourceLimit::name) != limits.end())
             return fail(Errc::invalid, "resource limit {} is given twice", limit->name);
-        request.limits.push_back(std::move(*limit));
+        limits.push_back(std::move(*limit));
     }
+    request.limits = std::move(limits);
     return {};
 }
 
@@ -114,10 +115,11 @@ Result<void> take_relations(const JobRequest& message, jarvis::JobRequest& reque
     auto retry = from_message(message.retry());
     if (!retry)
         return std::unexpected(std::move(retry.error()));
+    if (retry->times != 0)
+        request.retry = std::move(*retry);
     request.array = std::move(*array);
     request.dependencies = std::move(*dependencies);
     request.kill_on_invalid_dependency = message.kill_on_invalid_dependency();
-    request.retry = std::move(*retry);
     return {};
 }
 
@@ -141,7 +143,7 @@ void take_texts(const JobRequest& message, jarvis::JobRequest& request)
 {
     request.name = message.name();
     request.partition = message.partition();
-    request.arguments.assign(message.arguments().begin(), message.arguments().end());
+    request.arguments = std::vector(message.arguments().begin(), message.arguments().end());
     request.working_directory = message.working_directory();
     request.output = message.output();
     request.error = message.error();
@@ -213,7 +215,7 @@ JobRequest common_message(const jarvis::JobRequest& request)
 {
     JobRequest message;
     message.set_name(request.name);
-    message.set_partition(request.partition);
+    message.set_partition(*request.partition);
     *message.mutable_resources() = to_message(request.resources);
     if (request.time_limit)
         message.set_time_limit_us(request.time_limit->count());
@@ -224,26 +226,26 @@ JobRequest common_message(const jarvis::JobRequest& request)
     if (request.warning)
         *message.mutable_warning() = to_message(*request.warning);
     message.set_kill_on_invalid_dependency(request.kill_on_invalid_dependency);
-    if (request.retry.times != 0)
-        *message.mutable_retry() = to_message(request.retry);
-    for (const auto& argument : request.arguments)
+    if (request.retry)
+        *message.mutable_retry() = to_message(*request.retry);
+    for (const auto& argument : *request.arguments)
         message.add_arguments(argument);
-    message.set_working_directory(request.working_directory);
-    message.set_output(request.output);
-    message.set_error(request.error);
-    message.set_input(request.input);
+    message.set_working_directory(*request.working_directory);
+    message.set_output(*request.output);
+    message.set_error(*request.error);
+    message.set_input(*request.input);
     message.set_open_mode(static_cast<std::uint32_t>(request.open_mode));
     message.set_umask(request.umask);
-    for (const auto& limit : request.limits)
+    for (const auto& limit : *request.limits)
         *message.add_limits() = to_message(limit);
-    message.set_comment(request.comment);
-    message.set_mail_type(request.mail_type);
-    message.set_mail_user(request.mail_user);
-    message.set_submit_host(request.submit_host);
-    message.set_submit_directory(request.submit_directory);
-    message.set_constraint(request.constraint);
-    message.mutable_node_list()->Assign(request.node_list.begin(), request.node_list.end());
-    message.mutable_exclude()->Assign(request.exclude.begin(), request.exclude.end());
+    message.set_comment(*request.comment);
+    message.set_mail_type(*request.mail_type);
+    message.set_mail_user(*request.mail_user);
+    message.set_submit_host(*request.submit_host);
+    message.set_submit_directory(*request.submit_directory);
+    message.set_constraint(*request.constraint);
+    message.mutable_node_list()->Assign(request.node_list->begin(), request.node_list->end());
+    message.mutable_exclude()->Assign(request.exclude->begin(), request.exclude->end());
     return message;
 }
 
@@ -406,7 +408,7 @@ JobRequest to_message(const jarvis::JobRequest& request)
 JobRequest to_task_message(const jarvis::JobRequest& request)
 {
     JobRequest message = common_message(request);
-    *message.mutable_account() = to_message(request.account);
+    *message.mutable_account() = to_message(*request.account);
     message.set_requeue(request.requeue);
     message.set_script(hash_bytes(request.script));
     message.set_script_size(request.script_size);

@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(a_policy_accepts_changes_and_refuses)
         Policy::open({.file = file_of("policy", "teaching"), .section = &given, .config_file = "jarvis.toml"});
     BOOST_REQUIRE_MESSAGE(policy.has_value(), policy.error().message);
     JobRequest request;
-    request.account.user = "alice";
+    request.account = Account{.uid = 0, .gid = 0, .groups = {}, .user = "alice", .group = {}, .home = {}, .shell = {}};
     request.partition = "batch";
     request.time_limit = std::chrono::hours(1);
 
@@ -181,15 +181,15 @@ BOOST_AUTO_TEST_CASE(a_policy_accepts_changes_and_refuses)
     request.comment = "weather";
     const auto accepted = (*policy)->submit(request);
     BOOST_TEST((accepted->kind == Verdict::Kind::accept));
-    BOOST_TEST(request.partition == "batch");
+    BOOST_TEST(*request.partition == "batch");
 
     request.time_limit = std::chrono::hours(3);
     const auto changed = (*policy)->submit(request);
     BOOST_TEST((changed->kind == Verdict::Kind::change));
-    BOOST_TEST(request.partition == "long");
+    BOOST_TEST(*request.partition == "long");
 
     JobRequest other = request;
-    other.account.user = "bob";
+    other.account = Account{.uid = 0, .gid = 0, .groups = {}, .user = "bob", .group = {}, .home = {}, .shell = {}};
     const std::array jobs{PriorityJob{JobId{1}, &request, std::chrono::minutes(5), 0},
                           PriorityJob{JobId{2}, &other, std::chrono::minutes(9), 0}};
     const auto numbers = (*policy)->priority(jobs);

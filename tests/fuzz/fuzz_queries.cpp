@@ -59,7 +59,7 @@ void test_submit(const jctld::Replica& replica, const wire::Submit& submit)
     auto submitted = wire::submitted_request(submit.job());
     if (!submitted)
         return;
-    submitted->request.account = {.uid = alice.uid, .gid = 100, .groups = {}, .user = alice.user, .group = "users", .home = "/", .shell = "/bin/sh"};
+    submitted->request.account = Account{.uid = alice.uid, .gid = 100, .groups = {}, .user = alice.user, .group = "users", .home = "/", .shell = "/bin/sh"};
     const auto prepared = cluster::prepare_request(replica.state().settings, std::move(submitted->request));
     if (!prepared || !wire::from_message(wire::to_message(*prepared)) || !cluster::check_request(replica.state(), *prepared))
         return;

@@ -21,7 +21,7 @@ void name_job(Draw& draw, Body& body)
 wire::JobRequest some_job_request(Draw& draw)
 {
     JobRequest request;
-    request.account = {.uid = draw.pick({1000u, 0u, 1001u}), .gid = 100, .groups = {}, .user = "alice", .group = "users", .home = "/", .shell = "/bin/sh"};
+    request.account = Account{.uid = draw.pick({1000u, 0u, 1001u}), .gid = 100, .groups = {}, .user = "alice", .group = "users", .home = "/", .shell = "/bin/sh"};
     request.name = "job";
     request.partition = "batch";
     request.working_directory = "/";
@@ -33,7 +33,7 @@ wire::JobRequest some_job_request(Draw& draw)
         request.warning = WarningSignal{10, draw.pick<Duration>({1s, 2h}), draw.flag()};
     request.open_mode = static_cast<OpenMode>(draw.below(3));
     if (draw.flag())
-        request.limits = {{"NOFILE", 1024, 4096}};
+        request.limits = std::vector<ResourceLimit>{{"NOFILE", 1024, 4096}};
     return wire::to_message(request);
 }
 

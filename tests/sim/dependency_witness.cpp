@@ -27,7 +27,7 @@ bool DependencyWitness::held(const cluster::State& before, JobId id, const Depen
         return std::ranges::none_of(before.jobs, [&](const auto& entry) {
             const auto& [earlier, job] = entry;
             return earlier.value < id.value && !earlier.is_task() && !is_final(job->state) && job->incarnation.value == 1 &&
-                   job->request->account.uid == request.account.uid && job->request->name == request.name;
+                   job->request->account->uid == request.account->uid && job->request->name == request.name;
         });
     }
     }

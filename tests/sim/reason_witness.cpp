@@ -37,7 +37,7 @@ bool surely_fits(const cluster::State& state, const cluster::PartitionSettings& 
 
 void check_first(const cluster::State& state, const cluster::Job& job, const cluster::WaitReason& reason)
 {
-    const auto index = state.index.partitions.at(job.request->partition);
+    const auto index = state.index.partitions.at(*job.request->partition);
     const auto& partition = state.settings.partitions[index];
     if (reason.code == "PartitionDown" && partition.up)
         broken("job {} is told that partition {} is down, and it is not", job.id, partition.name);
@@ -49,7 +49,7 @@ void check_first(const cluster::State& state, const cluster::Job& job, const clu
 
 void check_behind(const cluster::State& state, const cluster::Job& job, const cluster::WaitReason& reason)
 {
-    const auto head = state.index.queues[state.index.partitions.at(job.request->partition)].next();
+    const auto head = state.index.queues[state.index.partitions.at(*job.request->partition)].next();
     if (!head || *head == job.id.array())
         broken("job {} is told \"{}\", and nobody is before it", job.id, reason.text);
     const auto first = state.find(*head);
@@ -79,7 +79,7 @@ void check_reasons(const cluster::State& state, const cluster::AdviceBoard& boar
             broken("job {} is told \"{}\", and waits for nobody", id, reason.text);
         if (reason.code == "Priority")
             check_behind(state, *job, reason);
-        else if (state.index.partitions.contains(job->request->partition))
+        else if (state.index.partitions.contains(*job->request->partition))
             check_first(state, *job, reason);
     }
 }

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 std::shared_ptr<const JobRequest> SimClients::some_request(std::uint32_t uid)
 {
     auto request = std::make_shared<JobRequest>();
-    request->account = {.uid = uid, .gid = uid, .groups = {}, .user = fmt::format("user{}", uid), .group = "users", .home = "/", .shell = "/bin/sh"};
+    request->account = Account{.uid = uid, .gid = uid, .groups = {}, .user = fmt::format("user{}", uid), .group = "users", .home = "/", .shell = "/bin/sh"};
     request->name = fmt::format("job{}", wishes_.size());
     request->partition = world_.chance(0.7) ? "batch" : "small";
     request->resources.tasks = 1 + static_cast<std::uint32_t>(world_.below(3));
@@ -57,7 +57,7 @@ void SimClients::submit(std::uint64_t number)
         return;
     const auto token = ++last_token_;
     waiting_[token] = number;
-    send_(cluster::SubmitJob{.token = token, .caller = {wish.id.uid, wish.request->account.user, cluster::Role::user},
+    send_(cluster::SubmitJob{.token = token, .caller = {wish.id.uid, wish.request->account->user, cluster::Role::user},
                              .request_id = wish.id, .digest = {}, .request = wish.request, .verdict = {}});
     if (!wish.alone)
         world_.after(world_.between(1s, 10s), [this, number] { submit(number); });
@@ -160,10 +160,12 @@ void SimClients::add_relations(JobRequest& request)
         request.dependencies = some_dependencies(request);
     request.kill_on_invalid_dependency = world_.chance(0.5);
     if (world_.chance(0.2)) {
-        request.retry.times = 1 + static_cast<std::uint32_t>(world_.below(3));
-        request.retry.backoff_first = world_.between(0s, 1min);
-        request.retry.backoff_most = world_.between(1min, 10min);
-        request.retry.on_timeout = world_.chance(0.2);
+        RetryRule retry;
+        retry.times = 1 + static_cast<std::uint32_t>(world_.below(3));
+        retry.backoff_first = world_.between(0s, 1min);
+        retry.backoff_most = world_.between(1min, 10min);
+        retry.on_timeout = world_.chance(0.2);
+        request.retry = std::move(retry);
     }
 }
 

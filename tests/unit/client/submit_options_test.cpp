@@ -78,11 +78,11 @@ BOOST_AUTO_TEST_CASE(values_of_every_kind)
     BOOST_TEST((asked.warning == WarningSignal{10, std::chrono::seconds(120), true}));
     BOOST_TEST((asked.open_mode == OpenMode::append));
     BOOST_TEST((asked.begin == now + std::chrono::hours(1)));
-    BOOST_TEST(asked.mail_type == "END,FAIL");
-    BOOST_TEST(asked.output == "%x-%j.log");
+    BOOST_TEST(*asked.mail_type == "END,FAIL");
+    BOOST_TEST(*asked.output == "%x-%j.log");
     BOOST_TEST((request({"--signal=15"}).warning == WarningSignal{15, std::chrono::seconds(60), false}));
     BOOST_TEST((request({"-t", "unlimited"}).time_limit == max_duration));
-    BOOST_TEST(request({}).output == "jarvis-%j.out");
+    BOOST_TEST(*request({}).output == "jarvis-%j.out");
     BOOST_TEST((read({"--requeue", "--no-requeue"}).value().options.submitted.requeue == false));
     BOOST_TEST(!read({}).value().options.submitted.requeue);
 }
@@ -95,9 +95,9 @@ BOOST_AUTO_TEST_CASE(nodes)
     BOOST_TEST(asked.resources.tasks_per_node == 3u);
     BOOST_TEST(asked.resources.tasks == 6u);
     BOOST_TEST(asked.resources.contiguous);
-    BOOST_TEST((asked.node_list == Words{"n1", "n2"}));
-    BOOST_TEST((asked.exclude == Words{"n9"}));
-    BOOST_TEST(asked.constraint == "ib&big*2");
+    BOOST_TEST((*asked.node_list == Words{"n1", "n2"}));
+    BOOST_TEST((*asked.exclude == Words{"n9"}));
+    BOOST_TEST(*asked.constraint == "ib&big*2");
     BOOST_TEST(request({"-N4"}).resources.nodes_max == 4u);
     BOOST_TEST(request({"-N4"}).resources.tasks == 4u);
     BOOST_TEST(request({"-N4", "-n", "1"}).resources.tasks == 1u);
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(arrays_dependencies_and_retries)
     BOOST_TEST(format_array_spec(asked.array) == "0-9:3%2");
     BOOST_TEST(format_dependencies(asked.dependencies) == "afterok:7?after:8_1+5m");
     BOOST_TEST(asked.kill_on_invalid_dependency);
-    BOOST_TEST(format_retry(asked.retry) == "2,backoff=30s..10m,on=timeout");
+    BOOST_TEST(format_retry(*asked.retry) == "2,backoff=30s..10m,on=timeout");
     BOOST_TEST(!request({}, {"JSUB_KILL_ON_INVALID_DEP=no"}, "#JSUB --kill-on-invalid-dep\n").kill_on_invalid_dependency);
     BOOST_TEST(problem({"-a", "9-0"}) == "--array: index list \"9-0\", column 1: the range 9-0 runs backwards; write 0-9");
     BOOST_TEST(problem({}, {}, "#JSUB -d aftrok:7\n").starts_with("run.sh:2: --dependency: dependency \"aftrok:7\", column 1: unknown"));

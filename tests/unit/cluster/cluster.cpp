@@ -80,7 +80,7 @@ Submission& Submission::retry(const char* text)
 Submission& Submission::by(const Caller& caller)
 {
     caller_ = caller;
-    request_.account = {.uid = caller.uid, .gid = 100, .groups = {}, .user = caller.user, .group = "users", .home = "/", .shell = "/bin/sh"};
+    request_.account = Account{.uid = caller.uid, .gid = 100, .groups = {}, .user = caller.user, .group = "users", .home = "/", .shell = "/bin/sh"};
     return *this;
 }
 

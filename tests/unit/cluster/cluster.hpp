@@ -54,7 +54,7 @@ public:
     Submission& constraint(std::string text) { request_.constraint = std::move(text); return *this; }
     Submission& node_list(std::vector<std::string> names) { request_.node_list = std::move(names); return *this; }
     Submission& exclude(std::vector<std::string> names) { request_.exclude = std::move(names); return *this; }
-    Submission& groups(std::vector<std::uint32_t> gids) { request_.account.groups = std::move(gids); return *this; }
+    Submission& groups(std::vector<std::uint32_t> gids) { auto account = *request_.account; account.groups = std::move(gids); request_.account = std::move(account); return *this; }
     Submission& named(std::string name) { request_.name = std::move(name); return *this; }
     Submission& array(const char* text);
     Submission& after(const char* text);   // --dependency

@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(a_failure_waits_and_starts_again)
     c.report_end("n1", failed(ref(1), 3));
     BOOST_TEST(c.events() == "requeued 1.1: exit code 3");
     BOOST_TEST(c.running() == "");
-    const auto wait = retry_delay(c.at(1).request->retry, JobId{1}, 1);
+    const auto wait = retry_delay(*c.at(1).request->retry, JobId{1}, 1);
     BOOST_TEST((*c.at(1).not_before == c.now + wait));
     BOOST_TEST(c.reason(1).starts_with("RetryBackoff: starts again at "));
     BOOST_TEST(c.reason(1).ends_with(": 1 of 2 retries used"));

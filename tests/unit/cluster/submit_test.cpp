@@ -141,9 +141,9 @@ BOOST_AUTO_TEST_CASE(what_the_request_leaves_out_is_the_partitions)
 
     auto plain = prepare_request(settings, job().request());
     BOOST_REQUIRE(plain);
-    BOOST_TEST(plain->partition == "batch");
+    BOOST_TEST(*plain->partition == "batch");
     BOOST_TEST((plain->time_limit == 1h));
-    BOOST_TEST(plain->output == "jarvis-%j.out");
+    BOOST_TEST(*plain->output == "jarvis-%j.out");
 
     auto in_long = prepare_request(settings, job().partition("long").request());
     BOOST_TEST((in_long.value().time_limit == 24h)); // no default: the maximum

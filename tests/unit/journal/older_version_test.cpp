@@ -49,7 +49,7 @@ struct Sample {
 JobRequest with_retry()
 {
     auto request = plain_request();
-    request.retry.times = 3;
+    request.retry = RetryRule{.times = 3};
     return request;
 }
 

@@ -12,7 +12,8 @@ std::shared_ptr<const JobRequest> request_with(ArraySpec array, Dependencies dep
     request.partition = "batch";
     request.array = std::move(array);
     request.dependencies = std::move(dependencies);
-    request.retry = std::move(retry);
+    if (retry.times != 0)
+        request.retry = std::move(retry);
     return std::make_shared<const JobRequest>(std::move(request));
 }
 

@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(large_states_come_in_pieces_of_about_a_mebibyte)
 {
     auto state = full_state();
     auto large = plain_request();
-    large.arguments = {std::string(100'000, 'x')};
+    large.arguments = std::vector<std::string>{std::string(100'000, 'x')};
     auto request = std::make_shared<const JobRequest>(large);
     for (std::uint64_t i = 0; i < 50; ++i)
         cluster::apply(state, cluster::JobSubmitted{.job = state.next_job, .request = request, .request_id = {7, {static_cast<std::uint8_t>(i)}}},

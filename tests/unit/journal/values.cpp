@@ -19,9 +19,10 @@ std::array<std::uint8_t, N> bytes(std::uint8_t first)
 
 JobSubmitted submitted(std::uint64_t job, JobRequest request)
 {
+    const auto uid = request.account->uid;
     return {.job = JobId{job},
             .request = std::make_shared<const JobRequest>(std::move(request)),
-            .request_id = {request.account.uid, bytes<16>(static_cast<std::uint8_t>(job))},
+            .request_id = {uid, bytes<16>(static_cast<std::uint8_t>(job))},
             .digest = bytes<16>(static_cast<std::uint8_t>(0x80 + job)),
             .priority = -3};
 }
@@ -40,7 +41,7 @@ Usage usage() { return {.elapsed = 61s, .cpu_user = 50s, .cpu_system = 3us, .mem
 JobRequest full_request()
 {
     JobRequest r;
-    r.account = {1000, 1001, {4, 24, 2000}, "alice", "staff", "/home/alice", "/bin/bash"};
+    r.account = Account{1000, 1001, {4, 24, 2000}, "alice", "staff", "/home/alice", "/bin/bash"};
     r.name = "caf\xe9"; // Latin-1
     r.partition = "batch";
     r.resources = {4, 2, {}, mebibytes(512), true};
@@ -50,14 +51,14 @@ JobRequest full_request()
     r.nice = -7;
     r.requeue = true;
     r.warning = WarningSignal{10, 90s, true};
-    r.arguments = {"-x", "", "a b\nc\xff"};
+    r.arguments = std::vector<std::string>{"-x", "", "a b\nc\xff"};
     r.working_directory = "/work/caf\xe9";
     r.output = "out-%j";
     r.error = "err-%j";
     r.input = "in";
     r.open_mode = OpenMode::append;
     r.umask = 077;
-    r.limits = {{"NOFILE", 1024, 4096}, {"CORE", 0, ~std::uint64_t{0}}};
+    r.limits = std::vector<ResourceLimit>{{"NOFILE", 1024, 4096}, {"CORE", 0, ~std::uint64_t{0}}};
     r.comment = "two\nlines";
     r.mail_type = "END";
     r.mail_user = "alice@example.org";
@@ -72,7 +73,7 @@ JobRequest full_request()
 JobRequest plain_request()
 {
     JobRequest r;
-    r.account.user = "root";
+    r.account = Account{.uid = 0, .gid = 0, .groups = {}, .user = "root", .group = {}, .home = {}, .shell = {}};
     r.partition = "gone"; // not configured any more
     r.working_directory = "/";
     r.resources.memory_per_node = mebibytes(77);
@@ -184,8 +185,8 @@ std::vector<NamedEvent> history_of_nodes()
     request.resources.tasks_per_node = 2;
     request.resources.contiguous = true;
     request.constraint = "ib|gpu";
-    request.node_list = {"n2"};
-    request.exclude = {"n3"};
+    request.node_list = std::vector<std::string>{"n2"};
+    request.exclude = std::vector<std::string>{"n3"};
     auto both = placement_on(1);
     both.nodes.push_back(placement_on(0).nodes.front());
     both.nodes[0].tasks = 3;

@@ -13,7 +13,7 @@ StartOrder order()
 {
     StartOrder order{.key = {JobId{7}, Incarnation{2}}, .node_list = "n[1-2]", .node_count = 2};
     auto& request = order.request;
-    request.account = {.uid = 1000, .gid = 1000, .user = "alice", .group = "alice", .home = "/home/alice", .shell = "/bin/bash"};
+    request.account = Account{.uid = 1000, .gid = 1000, .user = "alice", .group = "alice", .home = "/home/alice", .shell = "/bin/bash"};
     request.name = "run me";
     request.partition = "batch";
     request.resources.tasks = 2;

@@ -17,7 +17,7 @@ Topology two_cores_with_threads()
 StartOrder launch_order(std::uint32_t incarnation = 1)
 {
     StartOrder order{.key = {JobId{7}, Incarnation{incarnation}}};
-    order.request.account.user = "alice";
+    order.request.account = Account{.uid = 0, .gid = 0, .groups = {}, .user = "alice", .group = {}, .home = {}, .shell = {}};
     order.request.name = "a/b";
     order.request.working_directory = "/home/alice";
     order.placement.cores.insert(1);

@@ -18,7 +18,7 @@ JobKey key(std::uint64_t job, std::uint32_t incarnation = 1) { return {JobId{job
 StartOrder start(JobKey key, std::optional<Duration> limit = {}, std::uint32_t uid = 1000)
 {
     StartOrder order{.key = key};
-    order.request.account.uid = uid;
+    order.request.account = Account{.uid = uid, .gid = 0, .groups = {}, .user = {}, .group = {}, .home = {}, .shell = {}};
     order.request.time_limit = limit;
     return order;
 }

@@ -13,13 +13,13 @@ namespace {
 JobRequest full_request()
 {
     JobRequest r;
-    r.account = {1000, 1001, {4, 24, 2000}, "alice", "staff", "/home/alice", "/bin/bash"};
+    r.account = Account{1000, 1001, {4, 24, 2000}, "alice", "staff", "/home/alice", "/bin/bash"};
     r.name = "caf\xe9"; // Latin-1
     r.partition = "batch";
     r.resources = {4, 2, {}, mebibytes(512), true, 2, 3, 4, true};
     r.constraint = "ib&(r1|r2)*2";
-    r.node_list = {"n1", "n2"};
-    r.exclude = {"n9"};
+    r.node_list = std::vector<std::string>{"n1", "n2"};
+    r.exclude = std::vector<std::string>{"n9"};
     r.time_limit = std::chrono::hours(2);
     r.hold = true;
     r.begin = WallTime(std::chrono::seconds(1'800'000'000));
@@ -29,16 +29,16 @@ JobRequest full_request()
     r.array = {IndexSet::range(0, 99) | IndexSet{200, 202}, 10};
     r.dependencies = {true, {{DependencyKind::after, JobId{5, 3}, std::chrono::minutes(10)}, {DependencyKind::singleton, {}, {}}}};
     r.kill_on_invalid_dependency = true;
-    r.retry = {.times = 3, .backoff_first = std::chrono::seconds(1), .backoff_most = std::chrono::minutes(1), .on_node_fail = true,
+    r.retry = RetryRule{.times = 3, .backoff_first = std::chrono::seconds(1), .backoff_most = std::chrono::minutes(1), .on_node_fail = true,
                .on_timeout = false, .on_signal = true, .on_out_of_memory = false, .on_system = true, .exits = {{3, 5}, {9, 9}}};
-    r.arguments = {"-x", "", "a b\nc\xff"};
+    r.arguments = std::vector<std::string>{"-x", "", "a b\nc\xff"};
     r.working_directory = "/work/caf\xe9";
     r.output = "out-%j";
     r.error = "err-%j";
     r.input = "in";
     r.open_mode = OpenMode::append;
     r.umask = 077;
-    r.limits = {{"NOFILE", 1024, 4096}, {"CORE", 0, ~std::uint64_t{0}}};
+    r.limits = std::vector<ResourceLimit>{{"NOFILE", 1024, 4096}, {"CORE", 0, ~std::uint64_t{0}}};
     r.comment = "two\nlines";
     r.mail_type = "END";
     r.mail_user = "alice@example.org";
@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(request_round_trip_with_every_field)
     BOOST_TEST((*back == request));
 
     JobRequest plain;
-    plain.account.user = "root";
+    plain.account = Account{.uid = 0, .gid = 0, .groups = {}, .user = "root", .group = {}, .home = {}, .shell = {}};
     plain.partition = "p";
     plain.working_directory = "/";
     auto plain_back = wire::from_message(through_bytes(wire::to_message(plain)));
