@@ -94,21 +94,40 @@ public:
             unknown.push_back(selection); // its tasks were forgotten
     }
 
+    void take(const cluster::JobPtr& job, bool ended)
+    {
+        if (!job->is_array()) {
+            if ((ended || !is_final(job->state)) && filter_.matches(*job))
+                shown.push_back(job);
+            return;
+        }
+        if (filter_.matches(*job))
+            take_record(job, false);
+        if (ended && filter_.matches_but_state(*job))
+            take_unstarted(*job, state_.arrays.at(job->id.value), job->request->array.tasks);
+    }
+
+    // Jobs and arrays of these owners that have not ended, found by an index; tasks that are jobs stand behind their array.
+    void take_active_of_owners()
+    {
+        for (const auto uid : filter_.uids) {
+            const auto [first, last] = state_.index.names.equal_range(uid);
+            for (auto named = first; named != last; ++named) {
+                const auto at = state_.jobs.find(named->id);
+                for (auto it = at; it != state_.jobs.end() && it->first.value == named->id.value; ++it)
+                    take(it->second, false);
+            }
+        }
+    }
+
     void take_all()
     {
         // A state that was asked for by name is shown, ended or not.
         const bool ended = ended_ != Ended::left_out || !filter_.states.empty();
-        for (const auto& [id, job] : state_.jobs) {
-            if (!job->is_array()) {
-                if ((ended || !is_final(job->state)) && filter_.matches(*job))
-                    shown.push_back(job);
-                continue;
-            }
-            if (filter_.matches(*job))
-                take_record(job, false);
-            if (ended && filter_.matches_but_state(*job))
-                take_unstarted(*job, state_.arrays.at(id.value), job->request->array.tasks);
-        }
+        if (!ended && !filter_.uids.empty())
+            return take_active_of_owners();
+        for (const auto& [id, job] : state_.jobs)
+            take(job, ended);
     }
 };
 

@@ -169,7 +169,6 @@ void rebuild_derived(State& state)
         if (!id.is_task())
             state.index.requests.emplace(job->request_id, id);
         enter_dependents(state, *job);
-        enter_names(state, *job);
         if (job->ended)
             state.index.ended.insert({job->ended->at, id});
         else
@@ -179,6 +178,7 @@ void rebuild_derived(State& state)
         for (const auto& part : job->run->placement.nodes)
             state.nodes[part.node.value].jobs.insert(id);
     }
+    rebuild_names(state);
     for (auto& node : state.nodes)
         recount_node(state, node);
 }

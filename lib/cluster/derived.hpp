@@ -43,6 +43,7 @@ void leave_dependent(State& state, const Job& job, std::uint32_t dependency);
 // Jobs and arrays that have not ended, by owner and name.
 void enter_names(State& state, const Job& job);
 void leave_names(State& state, const Job& job);
+void rebuild_names(State& state);
 
 // Takes what a job that runs holds from its nodes, and gives it back.
 void occupy(State& state, const Job& job);

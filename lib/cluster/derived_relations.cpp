@@ -128,13 +128,25 @@ void leave_dependents(State& state, const Job& job)
 void enter_names(State& state, const Job& job)
 {
     if (!job.id.is_task() && !is_final(job.state))
-        state.index.names.insert({job.request, job.id});
+        state.index.names.insert(NamedJob(job));
 }
 
 void leave_names(State& state, const Job& job)
 {
     if (!job.id.is_task())
-        state.index.names.erase({job.request, job.id});
+        state.index.names.erase(NamedJob(job));
+}
+
+// Sorted first: a tree that is filled in order takes a fraction of the time.
+void rebuild_names(State& state)
+{
+    std::vector<NamedJob> names;
+    names.reserve(state.index.active_jobs);
+    for (const auto& [id, job] : state.jobs)
+        if (!id.is_task() && !is_final(job->state))
+            names.emplace_back(*job);
+    std::ranges::sort(names, ByName{});
+    state.index.names = {names.begin(), names.end()};
 }
 
 } // namespace jarvis::cluster

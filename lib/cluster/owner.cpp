@@ -166,9 +166,9 @@ void Owner::settle_all()
     for (const auto& [id, progress] : state_.arrays)
         if (progress.done())
             to_settle_.insert({id});
-    for (const auto& named : state_.index.names)
-        if (state_.find(named.id)->waits && state_.first_of_name(named.request->account->uid, named.request->name) == named.id)
-            to_settle_.insert(named.id);
+    for (const auto& [id, job] : state_.jobs)
+        if (job->waits && !id.is_task() && state_.first_of_name(job->request->account->uid, job->request->name) == id)
+            to_settle_.insert(id);
 }
 
 void Owner::examine_node(NodeId node)

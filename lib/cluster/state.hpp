@@ -204,20 +204,31 @@ struct NodeReason {
 };
 NodeReason reason_of(const Node& node);
 
-// Owner and name of a job, which are read in its request.
+// A job by its owner and name. The request is that of the job in State::jobs, which lives as long as this is kept.
 struct NamedJob {
-    std::shared_ptr<const JobRequest> request;
+    const JobRequest* request = nullptr;
     JobId id;
+    std::uint32_t uid = 0;
+    std::uint32_t hash = 0; // of the name, so that comparing seldom has to look at it
+
+    NamedJob() = default;
+    explicit NamedJob(const Job& job);
     friend bool operator==(const NamedJob& a, const NamedJob& b);
 };
-// By owner, name and id.
+// By owner, by name in an order of its own, and by id.
 struct ByName {
-    using Name = std::pair<std::uint32_t, std::string_view>;
     using is_transparent = void;
-    static Name name_of(const NamedJob& job) { return {job.request->account->uid, job.request->name}; }
-    bool operator()(const NamedJob& a, const NamedJob& b) const { return std::tuple(name_of(a), a.id) < std::tuple(name_of(b), b.id); }
+    struct Name {
+        std::uint32_t uid, hash;
+        std::string_view name;
+        friend auto operator<=>(const Name&, const Name&) = default;
+    };
+    static Name name_of(const NamedJob& job) { return {job.uid, job.hash, job.request->name}; }
+    bool operator()(const NamedJob& a, const NamedJob& b) const;
     bool operator()(const NamedJob& a, const Name& b) const { return name_of(a) < b; }
     bool operator()(const Name& a, const NamedJob& b) const { return a < name_of(b); }
+    bool operator()(const NamedJob& a, std::uint32_t uid) const { return a.uid < uid; }
+    bool operator()(std::uint32_t uid, const NamedJob& b) const { return uid < b.uid; }
 };
 
 // Kept by apply() for speed, rebuilt by replay, never stored.

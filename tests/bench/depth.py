@@ -97,7 +97,7 @@ def jobs(b, queue, depth, shallow):
 
 
 def depths(b):
-    return (100, 1000) if b.quick else [depth for depth in (1000, 100000, 1000000) if depth <= b.deepest]
+    return (100, 1000) if b.quick else [*(depth for depth in (1000, 100000) if depth < b.deepest), b.deepest]
 
 
 def run(b):

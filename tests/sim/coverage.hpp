@@ -2,12 +2,15 @@
 // occurs is one that nothing here is proof of.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include <fmt/format.h>
 
 namespace jarvis::sim {
 
@@ -30,6 +33,25 @@ std::string_view name_of(const std::variant<Ts...>& value)
 }
 
 using Counts = std::map<std::string, std::uint64_t>;
+
+// Counts the values of a variant by what they hold, as "KIND: NAME". Most of them are alike, and a name is made and found once.
+template <class Variant>
+class CountByType {
+    Counts& counts_;
+    std::string kind_;
+    std::array<std::uint64_t*, std::variant_size_v<Variant>> known_{};
+
+public:
+    CountByType(Counts& counts, std::string kind) : counts_(counts), kind_(std::move(kind)) {}
+
+    void add(const Variant& value)
+    {
+        auto*& count = known_[value.index()];
+        if (!count)
+            count = &counts_[fmt::format("{}: {}", kind_, name_of(value))];
+        ++*count;
+    }
+};
 
 class Coverage {
     std::uint64_t seeds_ = 0;

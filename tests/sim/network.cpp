@@ -197,7 +197,9 @@ void Network::order(NodeId node, node::Order order)
 void Network::to_node(LinkPlace link, node::Input message)
 {
     if (!link->second.deaf)
-        send([node = link->second.node, number = link->first, message = std::move(message)] { node->receive(number, message); });
+        send([node = link->second.node, number = link->first, message = std::move(message)]() mutable {
+            node->receive(number, std::move(message));
+        });
 }
 
 bool Network::is_well_connected(const std::string& node) const

@@ -37,7 +37,7 @@ class Network {
 public:
     Network(World& world, SimController& controller) : world_(world), controller_(controller) {}
 
-    // In bad times late, lost or doubled.
+    // In bad times late, lost or doubled; each `deliver` is called once.
     template <class F>
     void send(F deliver)
     {
@@ -50,7 +50,7 @@ public:
             ++world_.count["fault: message doubled"];
             world_.after(world_.between(1ms, 2min), deliver);
         }
-        world_.after(world_.between(50us, world_.fault(0.02) ? Duration(30s) : Duration(5ms)), deliver);
+        world_.after(world_.between(50us, world_.fault(0.02) ? Duration(30s) : Duration(5ms)), std::move(deliver));
     }
 
     // A node's daemon would like to have a connection; it is gone.

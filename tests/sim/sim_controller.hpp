@@ -4,12 +4,16 @@
 
 #include "cluster/owner.hpp"
 #include "cluster/reasons.hpp"
+#include "coverage.hpp"
 #include "dependency_witness.hpp"
 #include "world.hpp"
 
 #include <deque>
 #include <optional>
 #include <set>
+#include <span>
+#include <utility>
+#include <vector>
 
 namespace jarvis::sim {
 
@@ -46,7 +50,7 @@ public:
     std::uint64_t ends(JobId job) const { auto found = ends_.find(job); return found == ends_.end() ? 0 : found->second; }
     const std::map<JobId, std::uint64_t>& all_ends() const { return ends_; }
     const std::set<JobId>& submitted() const { return submitted_; }
-    void check_replay() const;
+    void check_replay();
 
 private:
     World& world_;
@@ -61,12 +65,15 @@ private:
     std::vector<std::string> journal_; // groups, encoded; the first is number first_
     std::uint64_t first_ = 1;
     std::vector<std::string> snapshot_;
+    // What replay made of that, and of which part of the journal: first_ and how many groups.
+    std::pair<std::uint64_t, std::size_t> replayed_to_;
+    std::optional<cluster::State> replayed_;
 
     // In memory.
     std::optional<cluster::Owner> owner_;
     cluster::State replica_;
     cluster::AdviceBoard board_;
-    std::deque<cluster::Command> inbox_;
+    std::vector<cluster::Command> inbox_;
     std::deque<cluster::Batch> undurable_;
     bool serving_ = false, deciding_ = false, writing_ = false;
 
@@ -75,6 +82,8 @@ private:
     std::map<JobId, std::uint64_t> ends_;
     std::set<JobId> submitted_;
     std::uint64_t events_ = 0;
+    CountByType<cluster::Command> commands_{world_.count, "command"};
+    CountByType<cluster::Event> events_by_type_{world_.count, "event"};
     DependencyWitness dependencies_;
 
     WallTime wall() const { return WallTime(world_.now + wall_shift_); }
@@ -92,7 +101,8 @@ private:
     void tick();
     void maybe_snapshot();
     void write_snapshot(const cluster::State& state);
-    cluster::State read_storage() const;
+    const cluster::State& read_storage();
+    cluster::State replay() const;
 };
 
 // The books of one state: what is free is what nobody holds, and nobody holds what another one has.

@@ -65,7 +65,9 @@ public:
                        .to_node = [this](cluster::Effect effect) { network_.route(std::move(effect)); },
                        .down = [this] { network_.drop_all(); },
                        .durable = [this](const cluster::Event& event) { compare(event); }}),
-          network_(world_, controller_), clients_(world_, [this](cluster::Command command) { network_.send([this, command = std::move(command)] { controller_.take(command); }); })
+          network_(world_, controller_), clients_(world_, [this](cluster::Command command) {
+              network_.send([this, command = std::move(command)]() mutable { controller_.take(std::move(command)); });
+          })
     {
         world_.trace = options.trace;
         const auto guests = world_.below(2);

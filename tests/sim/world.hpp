@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <queue>
@@ -28,13 +29,20 @@ template <class... Args>
 }
 
 class World {
+public:
+    using Action = std::move_only_function<void()>;
+
+private:
     struct Step {
         Duration at;
         std::uint64_t order;
-        std::function<void()> run;
-        bool operator>(const Step& other) const { return std::pair(at, order) > std::pair(other.at, other.order); }
+        std::size_t place;
+        bool operator>(const Step& other) const { return at != other.at ? at > other.at : order > other.order; }
     };
     std::priority_queue<Step, std::vector<Step>, std::greater<>> steps_;
+    // What the steps do, by their places, which they keep: so the queue moves small numbers alone.
+    std::deque<Action> actions_;
+    std::vector<std::size_t> free_places_;
     std::uint64_t order_ = 0;
     std::uint64_t steps_at_now_ = 0;
     std::mt19937_64 random_;
@@ -49,7 +57,7 @@ public:
     bool trace = false;
 
     // Steps at the same instant run in the order in which they were planned.
-    void after(Duration delay, std::function<void()> run);
+    void after(Duration delay, Action run);
     // The next step; false when there is none before `until`.
     bool step(Duration until);
 
