@@ -7,6 +7,8 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,16 +25,21 @@ Result<void> encode_snapshot(const cluster::State& state, const std::function<Re
 // Puts a snapshot together from its pieces, however they are cut. Jobs that are equal to those of `like`, a state that outlives
 // the reader, are shared with it: so a snapshot can be compared with its state without a second one in memory.
 class SnapshotReader {
+    struct Decoded;
+
     cluster::State state_;
     std::string rest_;     // of a record that is not yet complete
     const cluster::State* like_;
-    std::shared_ptr<SnapshotRecord> record_; // each in turn, so that its strings are allocated once
     bool header_ = false, footer_ = false;
 
-    Result<void> take_record(std::string_view bytes);
+    static Result<Decoded> decode(std::string_view bytes, SnapshotRecord& record);
+    Result<void> take_records(std::span<const std::string_view> records);
+    Result<void> take(Decoded decoded);
+    Result<void> take_other(const SnapshotRecord& record);
+    Result<void> take_job(std::shared_ptr<cluster::Job> job, std::optional<cluster::ArrayProgress> progress);
 
 public:
-    explicit SnapshotReader(const cluster::State* like = nullptr);
+    explicit SnapshotReader(const cluster::State* like = nullptr) : like_(like) {}
     Result<void> feed(std::string_view piece);
     // The state with everything derived rebuilt; fails when the snapshot ended early.
     Result<cluster::State> finish();

@@ -5,8 +5,7 @@
 #include "journal/value_codec.hpp"
 #include "wire/convert.hpp"
 
-#include <bit>
-#include <cstring>
+#include <future>
 
 namespace jarvis::journal {
 
@@ -15,6 +14,7 @@ namespace {
 constexpr std::size_t piece_size = std::size_t{1} << 20;
 // A record holds one job or one node; a node of 65,536 cores is far below this.
 constexpr std::uint32_t max_record = std::uint32_t{64} << 20;
+constexpr std::size_t worth_a_thread = 256; // records
 
 SnapshotHeader header_of(const cluster::State& state)
 {
@@ -100,14 +100,11 @@ void fill(JobRecord& record, const cluster::State& state, const cluster::Job& jo
         *record.mutable_ended() = to_message(*job.ended);
 }
 
-Result<cluster::Run> read_run(const Run& record, std::size_t nodes)
+Result<cluster::Run> read_run(const Run& record)
 {
     auto placement = wire::from_message(record.placement());
     if (!placement)
         return std::unexpected(placement.error());
-    for (const auto& part : placement->nodes)
-        if (part.node.value >= nodes)
-            return fail(Errc::corrupt, "a placement names node number {} of {}", part.node, nodes);
     cluster::Run run{std::move(*placement), instant(record.started_us()), wall_time(record.started_wall_us())};
     if (auto sound = check_moment(run.started, run.started_wall); !sound)
         return std::unexpected(sound.error());
@@ -127,34 +124,17 @@ Result<cluster::Run> read_run(const Run& record, std::size_t nodes)
     return run;
 }
 
-// A task's request is its array's, which stands before it.
-Result<std::shared_ptr<const JobRequest>> read_request(const JobRecord& record, const cluster::State& state)
+// Everything but the request: a task's is its array's.
+Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, std::shared_ptr<const JobRequest> request)
 {
-    if (record.has_task()) {
-        const auto array = state.find({record.job()});
-        if (!array || !array->request->array.tasks.contains(record.task()))
-            return fail(Errc::corrupt, "it is a task of no array");
-        return array->request;
-    }
-    auto request = wire::from_message(record.request());
-    if (!request)
-        return std::unexpected(request.error());
-    return std::make_shared<const JobRequest>(std::move(*request));
-}
-
-Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, const cluster::State& state_before)
-{
-    auto request = read_request(record, state_before);
     auto state = wire::job_state_from(record.state());
     auto id = sixteen_bytes(record.request_id(), "a request id");
     auto digest = sixteen_bytes(record.digest(), "a request digest");
-    if (!request)
-        return std::unexpected(request.error());
     if (!state || !id || !digest)
         return std::unexpected(!state ? state.error() : !id ? id.error() : digest.error());
     auto job = std::make_shared<cluster::Job>();
     job->id = job_in(record);
-    job->request = std::move(*request);
+    job->request = std::move(request);
     job->request_id = {record.request_uid(), *id};
     job->digest = *digest;
     job->priority = record.priority();
@@ -168,7 +148,7 @@ Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, const cl
     if (record.has_stop())
         job->stop = from_message(record.stop());
     if (record.has_run()) {
-        auto run = read_run(record.run(), state_before.nodes.size());
+        auto run = read_run(record.run());
         if (!run)
             return std::unexpected(run.error());
         job->run = std::move(*run);
@@ -302,38 +282,69 @@ Result<void> encode_snapshot(const cluster::State& state, const std::function<Re
     return writer.flush();
 }
 
-SnapshotReader::SnapshotReader(const cluster::State* like) : like_(like), record_(std::make_shared<SnapshotRecord>()) {}
+// A record as far as it can be read without what stands before it: that of a job or an array whole, any other as it came.
+struct SnapshotReader::Decoded {
+    std::shared_ptr<cluster::Job> job;
+    std::optional<cluster::ArrayProgress> progress;
+    std::unique_ptr<SnapshotRecord> other;
+};
 
-Result<void> SnapshotReader::take_record(std::string_view bytes)
+// `record` is there to be used again: so its strings are allocated once.
+Result<SnapshotReader::Decoded> SnapshotReader::decode(std::string_view bytes, SnapshotRecord& record)
 {
-    auto& record = *record_;
     if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
         return fail(Errc::corrupt, "a snapshot record cannot be read");
-    if (footer_ || header_ == record.has_header())
-        return fail(Errc::corrupt, "a snapshot record stands in the wrong place");
+    Decoded decoded;
+    if (!record.has_job() || record.job().has_task()) {
+        decoded.other = std::make_unique<SnapshotRecord>(std::move(record));
+        return decoded;
+    }
+    auto request = wire::from_message(record.job().request());
+    auto job = request ? read_job(record.job(), std::make_shared<const JobRequest>(std::move(*request))) : std::unexpected(request.error());
+    if (!job)
+        return fail(Errc::corrupt, "job {} of the snapshot: {}", job_in(record.job()), job.error().message);
+    decoded.job = std::move(*job);
+    if (decoded.job->is_array()) {
+        auto progress = read_array(record.job().array(), *decoded.job->request);
+        if (!progress)
+            return fail(Errc::corrupt, "array {} of the snapshot: {}", decoded.job->id, progress.error().message);
+        decoded.progress = std::move(*progress);
+    }
+    return decoded;
+}
+
+Result<void> SnapshotReader::take_job(std::shared_ptr<cluster::Job> job, std::optional<cluster::ArrayProgress> progress)
+{
+    const auto id = job->id;
+    if (job->run)
+        for (const auto& part : job->run->placement.nodes)
+            if (part.node.value >= state_.nodes.size())
+                return fail(Errc::corrupt, "job {} of the snapshot: a placement names node number {} of {}", id, part.node, state_.nodes.size());
+    if (id >= state_.next_job || (!state_.jobs.empty() && id <= state_.jobs.rbegin()->first))
+        return fail(Errc::corrupt, "job {} of the snapshot is out of order (the next id is {})", id, state_.next_job);
+    if (progress)
+        state_.arrays.emplace(id.value, std::move(*progress));
+    cluster::JobPtr same = like_ ? like_->find(id) : nullptr;
+    if (!same || *same != *job)
+        same = std::move(job);
+    state_.jobs.emplace_hint(state_.jobs.end(), id, std::move(same));
+    return {};
+}
+
+Result<void> SnapshotReader::take_other(const SnapshotRecord& record)
+{
     switch (record.body_case()) {
     case SnapshotRecord::kHeader:
         header_ = true;
         return read_header(state_, record.header());
     case SnapshotRecord::kNode: return read_node(state_, record.node());
     case SnapshotRecord::kJob: {
-        auto job = read_job(record.job(), state_);
-        const auto id = job_in(record.job());
+        const auto array = state_.find({record.job().job()});
+        const bool is_task = array && array->request->array.tasks.contains(record.job().task());
+        auto job = is_task ? read_job(record.job(), array->request) : fail(Errc::corrupt, "it is a task of no array");
         if (!job)
-            return fail(Errc::corrupt, "job {} of the snapshot: {}", id, job.error().message);
-        if ((*job)->is_array()) {
-            auto progress = read_array(record.job().array(), *(*job)->request);
-            if (!progress)
-                return fail(Errc::corrupt, "array {} of the snapshot: {}", id, progress.error().message);
-            state_.arrays.emplace(id.value, std::move(*progress));
-        }
-        if (id >= state_.next_job || (!state_.jobs.empty() && id <= state_.jobs.rbegin()->first))
-            return fail(Errc::corrupt, "job {} of the snapshot is out of order (the next id is {})", id, state_.next_job);
-        auto same = like_ ? like_->find(id) : nullptr;
-        if (!same || *same != **job)
-            same = std::move(*job);
-        state_.jobs.emplace_hint(state_.jobs.end(), id, std::move(same));
-        return {};
+            return fail(Errc::corrupt, "job {} of the snapshot: {}", job_in(record.job()), job.error().message);
+        return take_job(std::move(*job), {});
     }
     case SnapshotRecord::kFooter:
         footer_ = true;
@@ -345,23 +356,56 @@ Result<void> SnapshotReader::take_record(std::string_view bytes)
     return fail(Errc::corrupt, "a snapshot record of an unknown kind");
 }
 
+Result<void> SnapshotReader::take(Decoded decoded)
+{
+    if (footer_ || header_ == (decoded.other && decoded.other->has_header()))
+        return fail(Errc::corrupt, "a snapshot record stands in the wrong place");
+    return decoded.other ? take_other(*decoded.other) : take_job(std::move(decoded.job), std::move(decoded.progress));
+}
+
+// Decoding is most of a restart with many jobs, so half of it is for another thread.
+Result<void> SnapshotReader::take_records(std::span<const std::string_view> records)
+{
+    std::vector<Result<Decoded>> decoded(records.size());
+    const auto decode_part = [&](std::size_t from, std::size_t to) {
+        SnapshotRecord record;
+        for (auto i = from; i < to; ++i)
+            decoded[i] = decode(records[i], record);
+    };
+    const auto half = records.size() < worth_a_thread ? records.size() : records.size() / 2;
+    // Either policy: without a thread it is done here.
+    auto other = std::async(half == records.size() ? std::launch::deferred : std::launch::async | std::launch::deferred, decode_part, half,
+                            records.size());
+    decode_part(0, half);
+    other.get();
+    for (auto& one : decoded) {
+        if (!one)
+            return std::unexpected(std::move(one.error()));
+        if (auto taken = take(std::move(*one)); !taken)
+            return taken;
+    }
+    return {};
+}
+
 Result<void> SnapshotReader::feed(std::string_view piece)
 {
     rest_.append(piece);
-    std::size_t used = 0;
-    while (rest_.size() - used >= 4) {
+    std::vector<std::string_view> records;
+    std::string_view unread = rest_;
+    while (unread.size() >= 4) {
         std::uint32_t size = 0;
-        for (int i = 0; i < 4; ++i)
-            size = size << 8 | static_cast<unsigned char>(rest_[used + static_cast<std::size_t>(i)]);
+        for (const unsigned char byte : unread.substr(0, 4))
+            size = size << 8 | byte;
         if (size > max_record)
             return fail(Errc::corrupt, "a snapshot record says it has {} bytes", size);
-        if (rest_.size() - used - 4 < size)
+        if (unread.size() - 4 < size)
             break;
-        if (auto taken = take_record(std::string_view(rest_).substr(used + 4, size)); !taken)
-            return taken;
-        used += 4 + size;
+        records.push_back(unread.substr(4, size));
+        unread.remove_prefix(4 + size);
     }
-    rest_.erase(0, used);
+    if (auto taken = take_records(records); !taken)
+        return taken;
+    rest_.erase(0, rest_.size() - unread.size());
     return {};
 }
 

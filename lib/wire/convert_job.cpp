@@ -152,7 +152,9 @@ void take_texts(const JobRequest& message, jarvis::JobRequest& request)
     request.mail_type = message.mail_type();
     request.mail_user = message.mail_user();
     request.submit_host = message.submit_host();
-    request.submit_directory = message.submit_directory();
+    // Most often the same, and found without looking for it then.
+    request.submit_directory =
+        message.submit_directory() == message.working_directory() ? request.working_directory : InternedText(message.submit_directory());
 }
 
 Result<std::vector<std::string>> node_names(const google::protobuf::RepeatedPtrField<std::string>& names, std::string_view field)
