@@ -16,8 +16,8 @@ std::optional<JobId> job_id_from_text(std::string_view text)
         if (id.task > max_array_task)
             return std::nullopt;
     }
-    if (error != std::errc() || at != end || id.value == 0 || id.value > max_job_id.value)
-        return std::nullopt;
+    if (error != std::errc() || at != end || id.value == 0 || id.value > max_job_id.value || text != fmt::format("{}", id))
+        return std::nullopt; // with zeros in front it is another text of the same number
     return id;
 }
 

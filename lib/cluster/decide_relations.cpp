@@ -79,43 +79,48 @@ void end_job(const State& state, JobId id, const JobRequest& request, const std:
             outcome.events.push_back(JobEnded{it->first, it->second->incarnation, cancelled(cause), {}});
 }
 
-void end_tasks(const State& state, const Job& array, const TasksReleased& event, Outcome& outcome)
+void end_tasks(const State& state, const Job& array, const IndexSet& tasks, const std::string& cause, Outcome& outcome)
 {
-    const auto& request = *array.request;
     const auto& progress = state.arrays.at(array.id.value);
-    auto never = event.never;
-    if (request.dependencies.any) {
-        for (const auto& [i, corr] : progress.corr)
-            if (i != event.dependency)
-                never = common(never, corr.never);
-        if (!array.waits || array.waits->open.size() > progress.corr.size())
-            return; // another dependency may still let all of them go
-    }
-    const auto cause = never_text(state, request.dependencies.list[event.dependency]);
-    if (auto waiting = common(never, progress.waiting); !waiting.empty())
+    if (auto waiting = common(tasks, progress.waiting); !waiting.empty())
         outcome.events.push_back(TasksEnded{array.id, std::move(waiting), cancelled(cause)});
     if (progress.unended == 0)
         return;
-    never.for_each([&](std::uint32_t k) {
+    tasks.for_each([&](std::uint32_t k) {
         if (const auto task = state.find({array.id.value, k}); task && task->state == JobState::pending)
             outcome.events.push_back(JobEnded{task->id, task->incarnation, cancelled(cause), {}});
     });
 }
 
-bool never_starts(const Job& job, const DependencyResolved& event)
+// Tasks that an aftercorr has newly given up, and with them those that can never start.
+void take_never(const State& state, const Job& array, const TasksReleased& event, Outcome& outcome)
 {
-    if (event.outcome != DependencyOutcome::never)
-        return false;
-    return !job.request->dependencies.any || (job.waits->open.size() == 1 && job.waits->open.contains(event.dependency));
+    const auto& dependencies = array.request->dependencies;
+    auto never = event.never;
+    if (dependencies.any) {
+        if (other_may_hold(array, event.dependency))
+            return; // and then all of them go
+        for (const auto& [i, corr] : state.arrays.at(array.id.value).corr)
+            if (i != event.dependency)
+                never = common(never, corr.never);
+    }
+    end_tasks(state, array, never, never_text(state, dependencies.list[event.dependency]), outcome);
 }
 
 void take(const State& state, const Job& job, DependencyResolved event, Outcome& outcome)
 {
-    const bool ends = job.request->kill_on_invalid_dependency && never_starts(job, event);
-    const auto& dependency = job.request->dependencies.list[event.dependency];
+    const auto& dependencies = job.request->dependencies;
+    const auto i = event.dependency;
+    const bool ends = job.request->kill_on_invalid_dependency && event.outcome == DependencyOutcome::never &&
+                      !(dependencies.any && other_may_hold(job, i));
     outcome.events.push_back(std::move(event));
-    if (ends)
-        end_job(state, job.id, *job.request, never_text(state, dependency), outcome);
+    if (!ends)
+        return;
+    const auto cause = never_text(state, dependencies.list[i]);
+    if (dependencies.any && job.is_array())
+        if (const auto& progress = state.arrays.at(job.id.value); !progress.corr.empty()) // which let some tasks go all the same
+            return end_tasks(state, job, given_up(progress), cause, outcome);
+    end_job(state, job.id, *job.request, cause, outcome);
 }
 
 // One step for the dependents of `of`: at most so many, each once, the rest in the next step.
@@ -152,7 +157,7 @@ void take_corr(const State& state, JobId of, std::set<JobId>& touched, Outcome& 
             continue;
         outcome.events.push_back(*event);
         if (array->request->kill_on_invalid_dependency && !event->never.empty())
-            end_tasks(state, *array, *event, outcome);
+            take_never(state, *array, *event, outcome);
     }
 }
 
@@ -211,14 +216,13 @@ void resolve_at_submit(const State& state, JobId id, const JobRequest& request, 
 {
     const auto& [any, list] = request.dependencies;
     std::size_t never = 0;
-    std::vector<std::pair<std::uint32_t, IndexSet>> dead; // tasks that can never start, by dependency
+    std::vector<std::pair<std::uint32_t, IndexSet>> dead; // tasks that an aftercorr gives up, by dependency
     for (std::uint32_t i = 0; i < list.size(); ++i) {
         if (list[i].kind == DependencyKind::aftercorr) {
-            if (auto event = released(state, id, i, request.array.tasks, list[i].job, nullptr)) {
-                if (!any && request.kill_on_invalid_dependency)
-                    dead.emplace_back(i, event->never);
+            auto event = released(state, id, i, request.array.tasks, list[i].job, nullptr);
+            dead.emplace_back(i, event ? event->never : IndexSet{});
+            if (event)
                 outcome.events.push_back(std::move(*event));
-            }
             continue;
         }
         const auto event = resolve(state, id, request, i, now);
@@ -233,6 +237,16 @@ void resolve_at_submit(const State& state, JobId id, const JobRequest& request, 
                 end_job(state, id, request, never_text(state, list[i]), outcome);
             return;
         }
+    }
+    if (!request.kill_on_invalid_dependency || dead.empty())
+        return;
+    if (any) {
+        if (never + dead.size() < list.size())
+            return; // another one may hold
+        auto tasks = request.array.tasks;
+        for (const auto& [i, lost] : dead)
+            tasks = common(tasks, lost);
+        dead = {{dead.back().first, std::move(tasks)}};
     }
     IndexSet over;
     for (auto& [i, tasks] : dead) {

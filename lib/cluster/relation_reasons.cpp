@@ -28,12 +28,13 @@ std::optional<WaitReason> corr_reason(const Job& array, const ArrayProgress& pro
 {
     if (!array.waits || progress.corr.empty() || tasks.empty())
         return std::nullopt;
-    for (const auto& [index, corr] : progress.corr) {
-        const auto text = format_dependencies({false, {array.request->dependencies.list[index]}});
-        const auto never = common(tasks, corr.never);
-        if (!array.request->dependencies.any && never.size() == tasks.size())
-            return WaitReason{"DependencyNeverSatisfied", fmt::format("dependency {} can never hold: its task did not end well", text)};
-    }
+    const auto& dependencies = array.request->dependencies;
+    if (dependencies.any && !other_may_hold(array, {}) && common(tasks, given_up(progress)).size() == tasks.size())
+        return WaitReason{"DependencyNeverSatisfied", "none of its dependencies can hold any more: tasks of the same number did not end well"};
+    for (const auto& [index, corr] : progress.corr)
+        if (!dependencies.any && common(tasks, corr.never).size() == tasks.size())
+            return WaitReason{"DependencyNeverSatisfied", fmt::format("dependency {} can never hold: its task did not end well",
+                                                                      format_dependencies({false, {dependencies.list[index]}}))};
     const auto all = waits_text(array, named);
     return WaitReason{"Dependency", all.empty() ? "waits for tasks of the same number" : fmt::format("waits for {}", all)};
 }

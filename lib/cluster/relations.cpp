@@ -43,6 +43,23 @@ bool lets_go(const Job& array, const ArrayProgress& progress, std::uint32_t task
     return array.request->dependencies.any ? std::ranges::any_of(progress.corr, ok) : std::ranges::all_of(progress.corr, ok);
 }
 
+bool other_may_hold(const Job& job, std::optional<std::uint32_t> but)
+{
+    const auto& list = job.request->dependencies.list;
+    bool other = false;
+    if (job.waits)
+        job.waits->open.for_each([&](std::uint32_t i) { other = other || (i != but && list[i].kind != DependencyKind::aftercorr); });
+    return other;
+}
+
+IndexSet given_up(const ArrayProgress& progress)
+{
+    std::optional<IndexSet> tasks;
+    for (const auto& [index, corr] : progress.corr)
+        tasks = tasks ? common(*tasks, corr.never) : corr.never;
+    return tasks.value_or(IndexSet{});
+}
+
 std::optional<std::uint32_t> next_task(const Job& array, const ArrayProgress& progress)
 {
     std::optional<std::uint32_t> next;

@@ -10,6 +10,10 @@ namespace jarvis::cluster {
 bool dependencies_block(const State& state, const Job& job);
 // Whether dependencies let this task of an array start, as long as they do not block the whole array.
 bool lets_go(const Job& array, const ArrayProgress& progress, std::uint32_t task);
+// Whether a dependency other than `but` is open, apart from aftercorr: where one of several is enough, it may let all tasks go.
+bool other_may_hold(const Job& job, std::optional<std::uint32_t> but);
+// The tasks that every aftercorr of an array has given up: the other array's task of the same number did not end well.
+IndexSet given_up(const ArrayProgress& progress);
 // The task of an array that starts next, if its place in the queue comes up.
 std::optional<std::uint32_t> next_task(const Job& array, const ArrayProgress& progress);
 // At most so many tasks hold resources at once, and so many do.

@@ -115,7 +115,8 @@ void spread_over_nodes(JobRequest& request)
                 nodes = std::max<std::size_t>(nodes, count.nodes);
     auto& resources = request.resources;
     if (resources.tasks < nodes)
-        resources.tasks = static_cast<std::uint32_t>(nodes) * std::max(1u, resources.tasks_per_node);
+        resources.tasks = static_cast<std::uint32_t>(
+            std::min<std::uint64_t>(std::uint64_t{nodes} * std::max(1u, resources.tasks_per_node), UINT32_MAX));
 }
 
 } // namespace

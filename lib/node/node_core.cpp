@@ -151,11 +151,9 @@ class Step {
         effect(SignalJob{key, SIGCONT, SignalTarget::everything});
     }
 
-    // The first stop decides how the end is called and when the grace ends; a later one changes neither.
+    // Of a job that runs: the first stop decides how the end is called and when the grace ends, and there is no later one.
     void stop(const JobKey& key, NodeJob& job, JobState verdict, std::string cause, bool at_once = false)
     {
-        if (job.phase != Phase::running)
-            return;
         at_once = at_once || job.role == Role::member; // where nothing runs that could use the grace
         job.phase = Phase::stopping;
         job.stop = Stop{verdict, std::move(cause), at_once ? now_ : now_ + state_.kill_grace};

@@ -94,9 +94,7 @@ std::optional<NodePlacement> place(NodeId node, const Demand& demand, bool exclu
     auto wanted = take_memory(demand.memory, free, taken, [&](std::size_t numa) {
         return topology.numa_nodes[numa].cores.intersects(placement.cores);
     });
-    wanted = take_memory(wanted, free, taken, [](std::size_t) { return true; });
-    if (wanted.bytes > 0)
-        return std::nullopt;
+    take_memory(wanted, free, taken, [](std::size_t) { return true; }); // as the whole suffices, nothing is missing then
     for (std::uint32_t numa = 0; numa < taken.size(); ++numa)
         if (taken[numa].bytes > 0)
             placement.memory.push_back({numa, taken[numa]});

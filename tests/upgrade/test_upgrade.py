@@ -74,7 +74,8 @@ class State(TestCase):
             jobs = [c.json("jq", "-j", job["id"], "--json")["jobs"][0] for job in old["jobs"]]
             self.assertEqual(differences(old["jobs"], jobs), [])
             self.assertEqual(differences(old["nodes"], c.json("jnodes", "--json")["nodes"]), [])
-            self.assertEqual(differences(old["history"], c.json("jacct", "--all-users", "--json")["jobs"]), [])
+            history = c.json("jacct", "--all-users", "--since", "2026-01-01", "--json")["jobs"]  # the recording is of another day
+            self.assertEqual(differences(old["history"], history), [])
             c.jctld.stop()
         # Life goes on: what waited runs, what ran and was lost with its node ends, ids are new ones.
         c.jctld.start()

@@ -40,6 +40,14 @@ BOOST_AUTO_TEST_CASE(of_equally_near_words_the_first_is_named)
     BOOST_TEST(nearest("node3", words).value() == "node1");
 }
 
+BOOST_AUTO_TEST_CASE(a_known_word_that_nobody_types_is_not_meant)
+{
+    const std::string long_word(200, 'n');
+    const std::array<std::string_view, 2> words{long_word, "nn"};
+    BOOST_TEST(nearest(std::string(120, 'n'), words).value_or("-") == "-");
+    BOOST_TEST(nearest("nnn", words).value() == "nn");
+}
+
 BOOST_AUTO_TEST_CASE(a_message_asks)
 {
     BOOST_TEST(did_you_mean("prioirty", keys) == "; did you mean \"priority\"?");

@@ -139,7 +139,7 @@ BOOST_AUTO_TEST_CASE(bounds)
 {
     BOOST_TEST(microseconds("36500d") == max_duration.count());
     BOOST_TEST(microseconds("3153600000000000us") == max_duration.count());
-    for (auto text : {"36501d", "36500d1us", "36500-00:00:01", "99999999999999999999999", "876001:00:00",
+    for (auto text : {"36501d", "36500d1us", "36500-00:00:01", "36501-00", "99999999999999999999999", "876001:00:00",
                       "9999999999999999999999999us"})
         BOOST_TEST(parse_duration(text).error().message.find("longer than 36500 days") != std::string::npos, text);
 }

@@ -1,6 +1,8 @@
 // Arrays: one record until tasks start; parts of them cancelled, held and released; throttles; a million tasks.
 #include "cluster.hpp"
 
+#include "cluster/relations.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 using namespace jarvis;
@@ -227,6 +229,72 @@ BOOST_AUTO_TEST_CASE(a_million_tasks_are_one_record)
                "Name the whole array, or fewer");
     c.cancel(alice, {1});
     BOOST_TEST(c.array(1).waiting.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_names_no_task_that_it_fits_is_refused)
+{
+    Cluster c(nodes(1), cores(1));
+    c.submit(job().array("0-3"));
+    c.cancel(alice, {"1_3"});
+    BOOST_TEST(c.hold(alice, {"1_3"}) == "1_3 invalid: no task of array 1 is pending: only a pending job can be held");
+    BOOST_TEST(c.requeue(alice, {"1_3"}) == "1_3 not found: no such task of array 1 is known any more");
+    BOOST_TEST(c.requeue(alice, {"1_[1-3]"}) == "1_[1-3] ok"); // those that wait go on waiting
+    BOOST_TEST(c.events() == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_task_that_is_no_job_is_shown_as_one)
+{
+    Cluster c(nodes(1), cores(1));
+    c.submit(job().array("0-3"));
+    c.pass(5s);
+    c.cancel(alice, {"1_3"});
+    const auto task = [&](std::uint32_t k) { return cluster::unsplit_task(c.at(1), c.array(1), k); };
+    BOOST_REQUIRE(task(2));
+    BOOST_TEST((task(2)->id == JobId{1, 2}));
+    BOOST_TEST((task(2)->state == JobState::pending));
+    BOOST_REQUIRE(task(3));
+    BOOST_TEST((task(3)->state == JobState::cancelled));
+    BOOST_TEST(task(3)->ended->end.cause == "cancelled by alice");
+    BOOST_TEST((task(3)->ended->at == Instant(5s)));
+    BOOST_TEST(!task(0)); // it has a job of its own
+}
+
+BOOST_AUTO_TEST_CASE(a_task_waits_for_its_arrays_begin_time)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job().array("0-1").begin(c.wall() + 1h));
+    c.hold(alice, {"1_0"});
+    c.release(alice, {"1_0"});
+    BOOST_TEST(c.reason("1_0") == c.reason(1));
+    BOOST_TEST(c.reason("1_0").starts_with("BeginTime: begins at "));
+}
+
+BOOST_AUTO_TEST_CASE(ends_of_tasks_that_never_started_are_told_apart_up_to_a_number)
+{
+    Cluster c(nodes(1), cores(1));
+    c.submit(job());
+    c.submit(job().array("0-99"));
+    for (std::uint32_t k = 0; k < 80; ++k) {
+        c.pass(1s);
+        c.run(cluster::CancelJobs{0, alice, {JobSelection{2, IndexSet{k}}}});
+    }
+    BOOST_TEST(c.array(2).unstarted.size() == 64u);
+    BOOST_TEST(format_index_set(c.array(2).unstarted.back().tasks) == "63-79");
+    BOOST_TEST(format_index_set(c.array(2).cancelled) == "0-79");
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_counts_as_a_shell_counts_it)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job().array("0-1"));
+    auto failed = ended(ref("1_0"), JobState::failed, EndClass::user, "exit code 3");
+    failed.end.exit_code = 3;
+    c.report_end("n1", failed);
+    auto killed = ended(ref("1_1"), JobState::failed, EndClass::user, "ended by signal 9 (KILL)");
+    killed.end.exit_code.reset();
+    killed.end.signal = 9;
+    c.report_end("n1", killed);
+    BOOST_TEST((c.at(1).ended->end.exit_code == 137));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -124,6 +124,7 @@ public:
 
     const State& state() const { return owner_.state(); }
     const Owner& owner() const { return owner_; }
+    const AdviceBoard& board() const { return board_; }
     const Job& at(const Name& job) const { return *state().jobs.at(job.id()); }
     const ArrayProgress& array(std::uint64_t job) const { return state().arrays.at(job); }
     const Node& node(std::string_view name) const { return *state().find_node(name); }

@@ -307,4 +307,164 @@ BOOST_AUTO_TEST_CASE(what_the_end_of_the_controller_left_is_done_after_its_start
     BOOST_TEST(c.running() == "2");
 }
 
+BOOST_AUTO_TEST_CASE(no_task_is_cancelled_while_another_of_several_may_hold)
+{
+    Cluster c(nodes(1), cores(8));
+    c.submit(job().hold());
+    c.submit(job().array("0-1"));
+    c.submit(job().array("0-1"));
+    c.submit(job().array("0-1").after("afterok:1?aftercorr:2?aftercorr:3").kill_on_invalid());
+    for (const auto* task : {"2_0", "2_1", "3_0", "3_1"})
+        end_badly(c, ref(task));
+    BOOST_TEST(c.array(4).cancelled.empty());
+    BOOST_TEST(c.reason(4) == "Dependency: waits for afterok:1");
+    c.release(alice, {1});
+    end_well(c, ref(1));
+    BOOST_TEST(c.running() == "4_0 4_1");
+}
+
+BOOST_AUTO_TEST_CASE(the_last_of_several_cancels_those_tasks_alone_that_nothing_lets_go)
+{
+    Cluster c(nodes(1), cores(3));
+    c.submit(job());
+    c.submit(job().array("0-1"));
+    c.submit(job().array("0-1").after("afterok:1?aftercorr:2").kill_on_invalid());
+    c.submit(job().tasks(2).priority(9));
+    end_badly(c, ref("2_0"));
+    BOOST_TEST(c.array(3).cancelled.empty()); // 1 may still end well
+    end_well(c, ref("2_1"));
+    BOOST_TEST(c.running() == "1 4"); // 3_1 may start, and finds no core
+    end_badly(c, ref(1));
+    BOOST_TEST(c.events() == "ended 1.1 FAILED user: exit code 1; dependency 0 of 3 never; ended 3_0 CANCELLED: dependency afterok:1 can "
+                             "never hold: job 1 ended as FAILED; split 3_1; started 3_1.1 on n1 cores 0");
+}
+
+BOOST_AUTO_TEST_CASE(what_an_aftercorr_gave_up_is_cancelled_with_the_last_of_the_others)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job());
+    c.submit(job().array("0-2"));
+    c.submit(job().array("0-2").after("afterok:1?aftercorr:2").kill_on_invalid());
+    c.hold(alice, {"3_1"});
+    end_badly(c, ref("2_0"));
+    end_badly(c, ref("2_1"));
+    end_badly(c, ref(1));
+    BOOST_TEST(format_index_set(c.array(3).cancelled) == "0,1"); // one of them was a job of its own
+    BOOST_TEST(format_index_set(c.array(3).waiting) == "2");
+    end_well(c, ref("2_2"));
+    BOOST_TEST(c.running() == "3_2");
+}
+
+BOOST_AUTO_TEST_CASE(a_task_is_cancelled_once_none_of_several_arrays_lets_it_go)
+{
+    Cluster c(nodes(1), cores(8));
+    c.submit(job().array("0-1"));
+    c.submit(job().array("0-1"));
+    c.submit(job().array("0-1").after("aftercorr:1?aftercorr:2").kill_on_invalid());
+    end_badly(c, ref("1_0"));
+    end_badly(c, ref("2_1"));
+    BOOST_TEST(c.array(3).cancelled.empty());
+    end_badly(c, ref("2_0"));
+    BOOST_TEST(format_index_set(c.array(3).cancelled) == "0");
+    end_well(c, ref("1_1"));
+    BOOST_TEST(c.running() == "3_1");
+}
+
+BOOST_AUTO_TEST_CASE(several_alternatives_are_looked_at_together_at_the_submit)
+{
+    Cluster c(nodes(1), cores(12));
+    c.submit(job().array("0-2"));
+    c.submit(job().array("0-2"));
+    c.submit(job());
+    c.submit(job().hold());
+    for (const auto* task : {"1_0", "1_1", "2_0", "3"})
+        end_badly(c, ref(task));
+    end_well(c, ref("2_1"));
+    c.submit(job().array("0-2").after("aftercorr:1?aftercorr:2?afterok:3").kill_on_invalid());
+    BOOST_TEST(format_index_set(c.array(5).cancelled) == "0");
+    BOOST_TEST(c.running() == "1_2 2_2 5_1");
+    c.submit(job().array("0-2").after("aftercorr:1?aftercorr:2?afterok:4").kill_on_invalid());
+    BOOST_TEST(c.array(6).cancelled.empty());
+    BOOST_TEST(c.running() == "1_2 2_2 5_1 6_1");
+}
+
+BOOST_AUTO_TEST_CASE(a_task_that_none_of_several_lets_go_says_so)
+{
+    Cluster c(nodes(1), cores(8));
+    c.submit(job().array("0-1"));
+    c.submit(job().array("0-1"));
+    c.submit(job().array("0-1").after("aftercorr:1?aftercorr:2"));
+    c.hold(alice, {"3_0"});
+    c.release(alice, {"3_0"});
+    end_badly(c, ref("1_0"));
+    BOOST_TEST(c.reason("3_0") == "Dependency: waits for aftercorr:1?aftercorr:2");
+    end_badly(c, ref("2_0"));
+    BOOST_TEST(c.reason("3_0") == "DependencyNeverSatisfied: none of its dependencies can hold any more: tasks of the same number did not end well");
+    end_well(c, ref("1_1"));
+    BOOST_TEST(c.running() == "2_1 3_1");
+}
+
+BOOST_AUTO_TEST_CASE(tasks_that_became_jobs_before_go_with_the_others)
+{
+    Cluster c(nodes(1), cores(8));
+    c.submit(job());
+    c.submit(job().array("0-2").after("afterok:1"));
+    c.hold(alice, {"2_[0-1]"});
+    c.release(alice, {"2_0"});
+    BOOST_TEST(c.reason("2_0") == "Dependency: waits for afterok:1");
+    end_well(c, ref(1));
+    BOOST_TEST(c.running() == "2_0 2_2");
+}
+
+BOOST_AUTO_TEST_CASE(an_array_whose_dependency_never_holds_is_cancelled_task_by_task)
+{
+    Cluster c(nodes(1), cores(8));
+    c.submit(job());
+    c.submit(job().array("0-3").after("afterok:1").kill_on_invalid());
+    c.hold(alice, {"2_1"});
+    end_badly(c, ref(1));
+    BOOST_TEST(c.events() == "ended 1.1 FAILED user: exit code 1; dependency 0 of 2 never; "
+                             "ended 2_[0,2,3] CANCELLED: dependency afterok:1 can never hold: job 1 ended as FAILED; "
+                             "ended 2_1.1 CANCELLED user: dependency afterok:1 can never hold: job 1 ended as FAILED; "
+                             "ended 2.1 CANCELLED user: 4 of 4 tasks were cancelled");
+    c.submit(job().array("0-3").after("afterok:1").kill_on_invalid()); // it is known by now
+    BOOST_TEST(c.events() == "submitted 3; dependency 0 of 3 never; "
+                             "ended 3_[0-3] CANCELLED: dependency afterok:1 can never hold: job 1 ended as FAILED; "
+                             "ended 3.1 CANCELLED user: 4 of 4 tasks were cancelled");
+}
+
+BOOST_AUTO_TEST_CASE(an_array_may_wait_for_the_first_tasks_of_a_longer_one)
+{
+    Cluster c(nodes(1), cores(8));
+    c.submit(job().array("0-3"));
+    c.submit(job().array("0-1").after("aftercorr:1"));
+    end_well(c, ref("1_3"));
+    BOOST_TEST(c.events() == "ended 1_3.1 COMPLETED none"); // none of its tasks is asked for
+    end_well(c, ref("1_1"));
+    BOOST_TEST(c.running() == "1_0 1_2 2_1");
+}
+
+BOOST_AUTO_TEST_CASE(many_arrays_that_wait_for_one_go_in_steps)
+{
+    Cluster c(nodes(1), cores(300));
+    c.submit(job().array("0-1"));
+    for (int i = 0; i < 150; ++i)
+        c.submit(job().array("0-1").after("aftercorr:1"));
+    end_well(c, ref("1_0"));
+    BOOST_TEST(c.event_count() == 1u + 150 + 2 * 150); // the end; each array is told; a task of each is split off, and starts
+    end_well(c, ref("1_1"));
+    BOOST_TEST(c.state().index.corr.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_long_list_is_cut_where_it_is_shown)
+{
+    Cluster c(nodes(1), cores(8));
+    for (int i = 0; i < 6; ++i)
+        c.submit(job());
+    c.submit(job().after("afterok:1:2:3:4:5:6"));
+    BOOST_TEST(c.reason(7) == "Dependency: waits for afterok:1:2:3:4:5,...");
+    end_well(c, ref(3));
+    BOOST_TEST(c.reason(7) == "Dependency: waits for afterok:1:2:4:5:6");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -8,6 +8,7 @@ using namespace jarvis::cluster::test;
 using jarvis::cluster::EndedOnNode;
 using jarvis::cluster::JobRef;
 using jarvis::cluster::NodeReport;
+using jarvis::cluster::reason_of;
 using jarvis::cluster::state_name;
 
 namespace {
@@ -342,6 +343,35 @@ BOOST_AUTO_TEST_CASE(a_drain_outlives_reboots_and_restarts)
     c.join("n1");
     c.submit(job());
     BOOST_TEST(c.running() == "");
+}
+
+BOOST_AUTO_TEST_CASE(why_a_node_takes_nothing_is_told)
+{
+    Cluster c(some_settings(nodes(2)));
+    c.machines["n1"] = some_machine(cores(2));
+    c.join("n1");
+    BOOST_TEST(reason_of(c.node("n1")).text == "");
+    BOOST_TEST(reason_of(c.node("n2")).text == "it has never registered");
+    c.pass(1h);
+    c.drain(otto, {"n1"}, "new disk");
+    BOOST_TEST(reason_of(c.node("n1")).text == "new disk");
+    BOOST_TEST(reason_of(c.node("n1")).by == "otto");
+    BOOST_TEST((reason_of(c.node("n1")).since == c.wall()));
+    c.resume(otto, {"n1"});
+    c.configure(some_settings(nodes(0)));
+    BOOST_TEST(reason_of(c.node("n1")).text == "it is no longer in the configuration");
+    BOOST_TEST(state_name(c.node("n1")) == "down");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_told_of_several_that_should_not_run_is_short)
+{
+    Cluster c(nodes(1), cores(2));
+    c.report("n1", {.running = {ref(50), ref(51), ref(52)}, .ended = {}});
+    BOOST_TEST(reason_of(c.node("n1")).text == "what is over still runs there: job 50 and 2 more");
+    c.report("n1", {.running = {ref(51)}, .ended = {}});
+    c.report("n1", {});
+    BOOST_TEST(c.events() == "cleared n1");
+    BOOST_TEST(reason_of(c.node("n1")).text == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,6 +3,7 @@
 
 #include "cluster/apply.hpp"
 #include "cluster/authorize.hpp"
+#include "cluster/cause.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -42,6 +43,29 @@ BOOST_AUTO_TEST_CASE(without_events_there_is_nothing_to_journal)
     BOOST_TEST(batch.group.sequence.value == 0u);
     BOOST_TEST(batch.effects.size() == 1u); // the answer
     BOOST_TEST((owner.state().sequence == before));
+}
+
+BOOST_AUTO_TEST_CASE(a_cause_names_the_command_and_who_gave_it)
+{
+    Cluster c(nodes(1), cores(4));
+    const auto cause = [&](const Command& command) {
+        const auto of = cluster::cause_of(c.state(), command);
+        return fmt::format("{} by {} from {}", of.command, of.by, of.from);
+    };
+    auto from_head = alice;
+    from_head.from = "head";
+    BOOST_TEST(cause(cluster::SignalJobs{0, from_head, {JobSelection{1, {}}}, 10}) == "signal by alice from head");
+    BOOST_TEST(cause(cluster::NodeReported{c.node("n1").id, {}}) == "node report by n1 from ");
+    BOOST_TEST(cause(cluster::NodeDisconnected{"n1"}) == "disconnection by n1 from ");
+    BOOST_TEST(cause(cluster::TimePassed{}) == "time by  from ");
+}
+
+BOOST_AUTO_TEST_CASE(the_events_are_the_operators_to_read)
+{
+    BOOST_TEST(cluster::may_read_events(otto).has_value());
+    BOOST_TEST(cluster::may_read_events(alice).error().message ==
+               "alice is no operator; reading the events takes the role operator or admin (see [security])");
+    BOOST_TEST((cluster::may_read_events(alice).error().code == Errc::denied));
 }
 
 BOOST_AUTO_TEST_CASE(time_does_not_go_back)

@@ -1,6 +1,8 @@
 // The scheduling pass: who starts next, where, and what the others are told.
 #include "cluster.hpp"
 
+#include "cluster/decide.hpp"
+
 #include "cluster/submit.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -225,6 +227,66 @@ BOOST_AUTO_TEST_CASE(after_a_restart_a_job_is_examined_anew)
     c.restart();
     BOOST_TEST(c.reason(2) == "NodesUnavailable: no node of partition batch can take it now: 1 not connected");
     BOOST_TEST(cluster::wait_reason(c.state(), {}, c.at(2)).code == "NotExamined");
+}
+
+BOOST_AUTO_TEST_CASE(a_pass_over_a_partition_that_is_gone_does_nothing)
+{
+    Cluster c(nodes(1), cores(1));
+    c.submit(job());
+    c.submit(job());
+    const auto outcome = cluster::decide(c.state(), cluster::ContinuePass{7}, c.now);
+    BOOST_TEST(outcome.events.empty());
+    BOOST_TEST(!outcome.advice);
+}
+
+BOOST_AUTO_TEST_CASE(one_that_came_before_the_head_was_not_examined)
+{
+    Cluster c(nodes(1), cores(1));
+    c.submit(job());
+    c.submit(job());
+    c.may_start = false; // no pass
+    c.submit(job().priority(5));
+    BOOST_TEST(c.reason(3) == "NotExamined: not yet examined");
+    BOOST_TEST(c.reason(2) == "Resources: needs 1 cores and 1G; n1 has 0 cores and 0 free"); // it was the first
+    c.may_start = true;
+    c.run(cluster::TimePassed{});
+    BOOST_TEST(c.reason(3) == "Resources: needs 1 cores and 1G; n1 has 0 cores and 0 free");
+    BOOST_TEST(c.reason(2) == "Priority: behind job 3, the first in line");
+}
+
+BOOST_AUTO_TEST_CASE(nodes_that_a_job_excludes_are_counted)
+{
+    auto settings = some_settings(nodes(3));
+    Cluster c(settings);
+    c.join_all(cores(1));
+    c.drain(otto, {"n2"}, "disk");
+    c.submit(job().exclude({"n1", "n3"}));
+    BOOST_TEST(c.reason(1) == "NodesUnavailable: no node of partition batch can take it now: 1 drained, 2 excluded");
+}
+
+BOOST_AUTO_TEST_CASE(many_reasons_are_those_of_each_job)
+{
+    auto settings = some_settings(nodes(2));
+    settings.partitions.push_back(some_partition("small", {"n2"}));
+    Cluster c(settings);
+    c.join_all(cores(1));
+    for (int i = 0; i < 5; ++i)
+        c.submit(job());
+    for (int i = 0; i < 3; ++i)
+        c.submit(job().partition("small"));
+    c.submit(job().hold());
+    c.submit(job().after("afterany:1"));
+    cluster::WaitReasons reasons(c.state(), c.board());
+    std::string text;
+    for (const auto& [id, job] : c.state().jobs) {
+        if (job->state != JobState::pending)
+            continue;
+        const auto reason = reasons.of(*job);
+        BOOST_TEST((*reason == cluster::wait_reason(c.state(), c.board(), *job)), id.value);
+        text += fmt::format("{}:{} ", id, reason->code);
+    }
+    BOOST_TEST(text == "3:Resources 4:Priority 5:Priority 6:Resources 7:Priority 8:Priority 9:Held 10:Dependency ");
+    BOOST_TEST((reasons.of(c.at(4)) == reasons.of(c.at(5)))); // worded once
 }
 
 BOOST_AUTO_TEST_SUITE_END()

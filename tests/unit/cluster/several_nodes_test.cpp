@@ -98,6 +98,26 @@ BOOST_AUTO_TEST_CASE(what_can_never_be_is_refused_naming_what_is_missing)
     BOOST_TEST(c.submit(job().node_list({"n1", "n2"}).nodes(1, 1)) == "invalid: 2 nodes are more than the most that it asks for, 1");
 }
 
+BOOST_AUTO_TEST_CASE(what_only_a_choice_of_nodes_shows_is_refused_too)
+{
+    Cluster c(with_features());
+    c.join_all(cores(2));
+    // A node with each feature is there, and both together are more nodes than it asks for.
+    BOOST_TEST(c.submit(job().tasks(2).nodes(1, 1).constraint("r2*1&gpu*1")) ==
+               "invalid: partition batch can never run this: no choice of its nodes fulfils all that it asks for");
+    BOOST_TEST(c.submit(job().constraint("r1*1&gpu*1")) == "job 1"); // n2 has both
+    BOOST_TEST(c.events() == "submitted 1; started 1.1 on n2 cores 0");
+}
+
+BOOST_AUTO_TEST_CASE(a_partitions_most_nodes_hold_for_what_names_no_number)
+{
+    Cluster c(limited([](auto& partition) { partition.max_nodes = 2; }));
+    c.join_all(cores(2));
+    BOOST_TEST(c.submit(job().tasks(5)) == "invalid: partition batch can never run this: it has 5 tasks, and 2 nodes together have room for 4");
+    BOOST_TEST(c.submit(job().tasks(4).nodes(1, 2)) == "job 1");
+    BOOST_TEST(c.events() == "submitted 1; started 1.1 on n1 cores 0-1 on n2 cores 0-1");
+}
+
 BOOST_AUTO_TEST_CASE(a_node_of_the_list_that_is_away_is_named)
 {
     Cluster c(nodes(3), cores(2));
@@ -215,6 +235,17 @@ BOOST_AUTO_TEST_CASE(a_class_that_goes_takes_its_nodes_along)
     c.configure(settings);
     BOOST_TEST(c.join_certified("c1"));
     BOOST_TEST(c.running() == "2");
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_no_class_takes_is_refused)
+{
+    auto settings = some_settings(nodes(1));
+    settings.node_classes = {{.name = "fat", .names = {"f1", "f2"}}};
+    Cluster c(settings);
+    c.machines["x1"] = some_machine(cores(2));
+    BOOST_TEST(!c.join_certified("x1"));
+    BOOST_TEST(c.effects() == "refuse: node \"x1\" is not in the controller's configuration; add it to [[node]]");
+    BOOST_TEST(c.events() == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -234,4 +234,19 @@ BOOST_AUTO_TEST_CASE(it_takes_an_operator)
     BOOST_TEST(c.down(root, {"n1", "n7"}, "x") == "n1 ok; n7 not found: no node \"n7\"");
 }
 
+BOOST_AUTO_TEST_CASE(a_node_that_is_through_with_a_job_does_not_end_it)
+{
+    Cluster c(nodes(2), cores(1));
+    c.submit(job().nodes(2));
+    c.report_prepared("n2", ref(1));
+    c.cancel(alice, {1});
+    c.report_end("n2", ended(ref(1), JobState::cancelled, EndClass::user, "cancelled by alice"));
+    BOOST_TEST((c.at(1).state == JobState::completing));
+    c.lose("n2");
+    c.pass(5min);
+    BOOST_TEST(c.events() == "down n2: silent for 5m");
+    c.report_end("n1", ended(ref(1), JobState::cancelled, EndClass::user, "cancelled by alice"));
+    BOOST_TEST((c.at(1).state == JobState::cancelled));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

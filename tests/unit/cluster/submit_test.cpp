@@ -193,6 +193,27 @@ BOOST_AUTO_TEST_CASE(numbers_that_make_no_sense)
     BOOST_TEST(refusal(c, batch().memory_per_cpu(mebibytes(std::int64_t{5} << 20))) == "invalid: --mem-per-cpu must be above 0 and at most 4T");
 }
 
+BOOST_AUTO_TEST_CASE(nodes_and_tasks_have_to_go_together)
+{
+    Cluster c(nodes(3), cores(2));
+    BOOST_TEST(refusal(c, job().partition("batch").limit(1h).nodes(3).tasks(2)) ==
+               "invalid: 2 tasks cannot be on 3 nodes: each node has at least one");
+    // Their product is above 32 bits, and would be 0 in them.
+    BOOST_TEST(c.submit(job().nodes(65536).tasks_per_node(65536)) == "invalid: 4294967295 tasks of 1 CPUs are more than 1000000 CPUs");
+}
+
+BOOST_AUTO_TEST_CASE(a_node_list_stays_inside_the_partition)
+{
+    auto settings = some_settings(nodes(2));
+    settings.partitions.push_back(some_partition("small", {"n2"}));
+    Cluster c(settings);
+    c.join_all(cores(2));
+    BOOST_TEST(c.submit(job().partition("small").node_list({"n1"})) == "invalid: node n1 is not in partition small");
+    BOOST_TEST(c.submit(job().partition("small").node_list({"n2"})) == "job 1");
+    BOOST_TEST(c.submit(job().partition("small").exclude({"n2"})) ==
+               "invalid: no node of partition small can ever run this: all of its nodes are excluded");
+}
+
 BOOST_AUTO_TEST_CASE(what_no_node_can_ever_run_is_refused_naming_the_largest)
 {
     Cluster c(nodes(3), cores(4));

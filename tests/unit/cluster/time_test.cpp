@@ -119,6 +119,20 @@ BOOST_AUTO_TEST_CASE(an_ended_job_is_forgotten_after_its_time)
     BOOST_TEST(c.submit(job().request_id(1)) == "job 2"); // its request id went with it
 }
 
+BOOST_AUTO_TEST_CASE(a_delay_and_a_retry_wake_the_clock)
+{
+    Cluster c(nodes(1), cores(4));
+    c.submit(job());
+    c.submit(job().after("after:1+10"));
+    BOOST_TEST((next_wake(c.state()) == Instant(10min)));
+    c.submit(job().retry("1,backoff=1m..1m"));
+    c.report_end("n1", ended(ref(3), JobState::failed, EndClass::user, "exit code 1"));
+    const auto due = c.at(3).not_before;
+    BOOST_REQUIRE(due);
+    BOOST_TEST((next_wake(c.state()) == due));
+    BOOST_TEST((*due <= Instant(1min)));
+}
+
 BOOST_AUTO_TEST_CASE(it_is_known_for_an_hour_at_least)
 {
     auto settings = some_settings(nodes(1));

@@ -69,4 +69,13 @@ BOOST_AUTO_TEST_CASE(steps)
     BOOST_TEST(array_step({}) == 1u);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_task_is_told_of_its_array)
+{
+    const auto shape = shape_of(parsed("4-20:4,8").tasks);
+    BOOST_TEST(shape.min == 4u);
+    BOOST_TEST(shape.max == 20u);
+    BOOST_TEST(shape.step == 4u);
+    BOOST_TEST(shape.count == 5u);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -59,6 +59,11 @@ BOOST_AUTO_TEST_CASE(known_places_pass)
         BOOST_TEST(check_output_pattern(pattern).has_value(), pattern);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_unknown_stays_as_it_is)
+{
+    BOOST_TEST(expand_output_pattern("%q-%j-%", job) == "%q-7-%");
+}
+
 BOOST_AUTO_TEST_CASE(unknown_ones_are_refused_with_their_column)
 {
     BOOST_TEST(refused("out-%q") == "path \"out-%q\", column 5: unknown %q; known are %j %x %u %A %a %N and %%");

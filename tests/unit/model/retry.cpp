@@ -81,6 +81,8 @@ BOOST_AUTO_TEST_CASE(what_is_refused)
     BOOST_TEST(refused("3,backoff=10m..30s") ==
                "retry \"3,backoff=10m..30s\": the longest backoff, 30s, is shorter than the first, 10m");
     BOOST_TEST(refused("3,backoff=x").starts_with("retry \"3,backoff=x\": backoff: \"x\" is not a duration"));
+    BOOST_TEST(refused("3,backoff=1s..x").starts_with("retry \"3,backoff=1s..x\": backoff: \"x\" is not a duration"));
+    BOOST_TEST(refused("3,backoff") == "retry \"3,backoff\": \"backoff\" needs a value, as in backoff=30s..10m");
     std::string many = "3,on=exit:1";
     for (std::size_t i = 0; i < max_exit_ranges; ++i)
         many += "|exit:2";

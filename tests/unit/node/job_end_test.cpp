@@ -55,6 +55,7 @@ BOOST_AUTO_TEST_CASE(a_stop_that_reached_the_job_names_its_end)
     BOOST_TEST((judge_exit(with_status(SIGTERM), cancel) ==
                 JobEnd{JobState::cancelled, EndClass::user, {}, SIGTERM, "cancelled by alice"}));
     BOOST_TEST((judge_exit(with_status(0), cancel) == JobEnd{JobState::cancelled, EndClass::user, 0, 0, cancel.cause}));
+    BOOST_TEST((judge_exit({}, cancel) == JobEnd{JobState::cancelled, EndClass::user, {}, 0, cancel.cause})); // before it ran
     BOOST_TEST((judge_exit(with_status(SIGKILL), time_limit) ==
                 JobEnd{JobState::timeout, EndClass::resources, {}, SIGKILL, time_limit.cause}));
 }
@@ -79,4 +80,27 @@ BOOST_AUTO_TEST_CASE(a_reboot_is_the_nodes)
 {
     BOOST_TEST((judge_reboot().state == JobState::node_fail));
     BOOST_TEST((judge_reboot().end_class == EndClass::node));
+}
+
+BOOST_AUTO_TEST_CASE(a_member_ends_as_the_stop_says)
+{
+    const ExitFacts over;
+    BOOST_TEST((judge_member(over, Stop{JobState::completed, "", {}}) == JobEnd{JobState::completed, EndClass::none, {}, 0, ""}));
+    BOOST_TEST((judge_member(over, cancel) == JobEnd{JobState::cancelled, EndClass::user, {}, 0, "cancelled by alice"}));
+    // Nobody had told it to end.
+    const auto early = judge_member(over, {});
+    BOOST_TEST((early.state == JobState::failed));
+    BOOST_TEST((early.end_class == EndClass::system));
+    BOOST_TEST(early.cause == "this node's part of the job ended before it was told to");
+}
+
+BOOST_AUTO_TEST_CASE(a_member_that_could_not_be_prepared_failed_before_the_stop)
+{
+    ExitFacts facts;
+    facts.launch_error = "no space left on device";
+    facts.launch_fault = LaunchFault::system;
+    facts.stop_reached = false;
+    BOOST_TEST(judge_member(facts, cancel).cause == "no space left on device");
+    facts.stop_reached = true;
+    BOOST_TEST(judge_member(facts, cancel).cause == "cancelled by alice");
 }

@@ -23,6 +23,8 @@ StartOrder start(JobKey key, std::optional<Duration> limit = {}, std::uint32_t u
     return order;
 }
 
+SignalOrder user_signal(JobKey key) { return {key, SIGUSR1}; }
+
 ExitFacts exited(int code)
 {
     ExitFacts facts;
@@ -207,6 +209,70 @@ BOOST_AUTO_TEST_CASE(nothing_is_sent_while_disconnected)
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(orders)
+
+BOOST_AUTO_TEST_CASE(news_of_jobs_that_are_not_here_is_dropped)
+{
+    auto node = running(key(1));
+    node.feed(JobEnded{key(1), exited(0)});
+    const Input late[] = {JobEnded{key(1), exited(1)},  ShepherdDied{key(1)},  MemberPrepared{key(1)}, // is over
+                          JobEnded{key(7), exited(1)},  ShepherdDied{key(7)},  MemberPrepared{key(7)}, // never was here
+                          JobEnded{key(1, 2), exited(1)}};
+    for (const auto& input : late) {
+        node.feed(input);
+        BOOST_TEST(node.effects.empty());
+    }
+    for (const Order& order : {Order{user_signal(key(7))}, Order{user_signal(key(1))}, Order{AckEnded{key(7)}}}) {
+        node.order(order);
+        BOOST_TEST(node.effects.empty());
+    }
+    BOOST_TEST((node.state.jobs.at(key(1)).end.state == JobState::completed));
+    BOOST_TEST(node.state.jobs.size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(an_end_is_acknowledged_once_it_is_there)
+{
+    auto node = running(key(1));
+    node.order(AckEnded{key(1)});
+    BOOST_TEST(node.effects.empty());
+    node.feed(MemberPrepared{key(1)}); // a script is no member
+    BOOST_TEST(node.effects.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_start_that_waits_hears_nothing_of_its_own_end)
+{
+    auto node = running(key(1));
+    node.order(start(key(1, 2)));
+    BOOST_TEST(node.all<Launch>().empty()); // the older one is being killed
+    for (const Input& input : {Input{JobEnded{key(1, 2), exited(0)}}, Input{ShepherdDied{key(1, 2)}}}) {
+        node.feed(input);
+        BOOST_TEST(node.effects.empty());
+    }
+    node.order(user_signal(key(1, 2)));
+    BOOST_TEST(node.effects.empty());
+    node.feed(ShepherdDied{key(1)});
+    BOOST_TEST(node.all<Launch>().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_the_controller_says_before_it_welcomes_is_dropped)
+{
+    Node node;
+    node.feed(Greeted{our_cluster, epoch});
+    node.order(start(key(1)));
+    BOOST_TEST(node.effects.empty());
+    node.feed(Disconnected{});
+    node.feed(Welcomed{our_cluster, epoch, 1, 10s, 30s});
+    BOOST_TEST(node.effects.empty());
+    BOOST_TEST((node.state.link == Link::down));
+}
+
+BOOST_AUTO_TEST_CASE(a_controller_that_names_no_heartbeat_leaves_it_as_it_was)
+{
+    auto node = connected();
+    const auto before = node.state.heartbeat;
+    node.feed(Welcomed{our_cluster, epoch, node.session = 2, Duration{}, -1s});
+    BOOST_TEST((node.state.heartbeat == before));
+    BOOST_TEST((node.state.kill_grace == Duration{}));
+}
 
 BOOST_AUTO_TEST_CASE(a_doubled_message_does_nothing)
 {

@@ -204,6 +204,19 @@ BOOST_AUTO_TEST_CASE(contiguous_nodes_are_neighbours)
     BOOST_TEST(row.choose(6) == "no");
 }
 
+BOOST_AUTO_TEST_CASE(neighbours_fulfil_counts_among_themselves)
+{
+    Row row;
+    row.node(2, 0, {"r1"}).node(2).node(2, 0, {"r1"}).node(2, 0, {"gpu"}).node(2, 0, {"r1"}).node(2, 0, {"r1"});
+    row.wanted.resources.contiguous = true;
+    BOOST_TEST(row.constrain("r1*1&gpu*1").choose(2) == "n3:1 n4:1");
+    BOOST_TEST(row.constrain("r1*2").choose(2) == "n5:1 n6:1"); // shorter than n1 to n3
+    BOOST_TEST(row.constrain("r1*2&gpu*1").choose(3) == "n3:1 n4:1 n5:1");
+    BOOST_TEST(row.constrain("gpu*2").choose(2) == "no");
+    BOOST_TEST(row.constrain("r1*3").choose(6, 1, 4) == "n3:2 n4:2 n5:1 n6:1");
+    BOOST_TEST(row.constrain("r1*4").choose(6, 1, 5) == "no");
+}
+
 BOOST_AUTO_TEST_CASE(a_thousand_nodes_are_chosen_among_ten_thousand)
 {
     Row row;
