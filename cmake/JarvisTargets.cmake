@@ -15,11 +15,19 @@ function(jarvis_precompiled target owner)
     target_precompile_headers(${target} REUSE_FROM ${owner})
 endfunction()
 
+# Compiles so many files of a target at a time, if that is on.
+function(jarvis_unity target on size)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ${on} UNITY_BUILD_BATCH_SIZE ${size})
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+        target_compile_options(${target} PRIVATE -Wno-subobject-linkage) # of each file's own types, in a batch
+    endif()
+endfunction()
+
 # The files of the biggest targets instantiate much of the same, so a clean build compiles some of them together. For daily work
 # the preset "debug" does not: one changed file is compiled alone.
 option(JARVIS_BATCHES "Compile the files of big targets several at a time" ON)
 function(jarvis_batches target)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ${JARVIS_BATCHES} UNITY_BUILD_BATCH_SIZE 5)
+    jarvis_unity(${target} ${JARVIS_BATCHES} 5)
 endfunction()
 
 # jarvis_library(base [ASIO] [BATCHED] SOURCES a.cpp b.cpp LINKS jarvis_fmt). With ASIO it uses Boost.Asio, as those who link it do.
@@ -89,11 +97,8 @@ function(jarvis_test name)
     jarvis_precompiled(test_${name} jarvis_test_main)
     target_compile_options(test_${name} PRIVATE ${JARVIS_TEST_OPTIONS})
     # Most of a test's compile time is what its headers instantiate, the same for each file.
-    set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests
-        UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-        target_compile_options(test_${name} PRIVATE -Wno-subobject-linkage) # of each file's own types, in a batch
-    endif()
+    set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    jarvis_unity(test_${name} ON 8)
     add_test(NAME ${name} COMMAND test_${name})
     set_tests_properties(${name} PROPERTIES LABELS ${ARG_TIER} TIMEOUT ${ARG_TIMEOUT})
 endfunction()

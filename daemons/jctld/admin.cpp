@@ -119,7 +119,7 @@ asio::awaitable<Result<wire::AdminReply>> diff(Front& front)
 }
 
 // Whether an older version could go on from the state; what is lost on the way, for people.
-Result<std::string> check_for(const std::string& older, const cluster::State& state)
+Result<std::string> check_for(const std::string& older, const cluster::StoredState& state)
 {
     auto fitness = journal::fitness_for(state, older);
     if (!fitness)
@@ -147,7 +147,7 @@ asio::awaitable<Result<wire::AdminReply>> snapshot(Front& front, std::string old
     };
     SnapshotFollower::Check check;
     if (!older.empty())
-        check = [older](const cluster::State& state) { return check_for(older, state); };
+        check = [older](const cluster::StoredState& state) { return check_for(older, state); };
     front.parts().snapshots.want(std::move(done), std::move(check));
     // The replica looks whether one is wanted when something happens, and may be busy with an earlier one: it is reminded.
     for (;;) {

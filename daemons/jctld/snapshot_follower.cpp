@@ -4,6 +4,7 @@
 #include "daemon/log.hpp"
 #include "daemon/process.hpp"
 #include "journal/codec.hpp"
+#include "journal/snapshot_comparer.hpp"
 
 #include <algorithm>
 
@@ -39,7 +40,7 @@ bool SnapshotFollower::due(std::size_t events)
     return (wanted_ || since >= interval_) && !busy_;
 }
 
-void SnapshotFollower::push(cluster::State state)
+void SnapshotFollower::push(cluster::StoredState state)
 {
     events_since_ = 0;
     wanted_ = false;
@@ -61,7 +62,7 @@ void SnapshotFollower::want(Done done, Check check)
 void SnapshotFollower::run()
 {
     for (;;) {
-        std::optional<cluster::State> state;
+        std::optional<cluster::StoredState> state;
         std::vector<Wish> waiting;
         {
             std::unique_lock lock(mutex_);
@@ -79,7 +80,7 @@ void SnapshotFollower::run()
         if (result)
             daemon::log().info("snapshot {} written: {} jobs", state->sequence, state->jobs.size());
         else
-            daemon::log().warn("snapshot {} failed: {}", state->sequence, result.error().message);
+            daemon::log().warn("snapshot {} failed, and the journal is kept: {}", state->sequence, result.error().message);
         busy_ = false;
         for (const auto& wish : waiting)
             tell(wish, *state, result);
@@ -88,7 +89,7 @@ void SnapshotFollower::run()
     }
 }
 
-void SnapshotFollower::tell(const Wish& wish, const cluster::State& state, const Result<void>& result)
+void SnapshotFollower::tell(const Wish& wish, const cluster::StoredState& state, const Result<void>& result)
 {
     if (!result)
         return wish.done(std::unexpected(result.error()));
@@ -96,7 +97,7 @@ void SnapshotFollower::tell(const Wish& wish, const cluster::State& state, const
     wish.done(note ? Result<Written>(Written{state.sequence, std::move(*note)}) : std::unexpected(note.error()));
 }
 
-Result<void> SnapshotFollower::write(const cluster::State& state)
+Result<void> SnapshotFollower::write(const cluster::StoredState& state)
 {
     return store_.use([&](plugin::Storage& storage) -> Result<void> {
         auto writer = storage.begin_snapshot(state.sequence);
@@ -108,27 +109,22 @@ Result<void> SnapshotFollower::write(const cluster::State& state)
 }
 
 // Reads it back and compares: older journal goes only when this one would really give the same state.
-Result<void> SnapshotFollower::verify(const cluster::State& state)
+Result<void> SnapshotFollower::verify(const cluster::StoredState& state)
 {
-    journal::SnapshotReader reader(&state);
+    journal::SnapshotComparer comparer(state);
     Result<void> fed;
     auto read = store_.use([&](plugin::Storage& storage) {
         return storage.read_snapshot(state.sequence, [&](std::string_view piece) {
-            fed = reader.feed(piece);
+            fed = comparer.feed(piece);
             return fed.has_value();
         });
     });
     if (!fed || !read)
         return fed ? read : fed;
-    auto again = reader.finish();
-    if (!again)
-        return std::unexpected(again.error());
-    if (*again != state)
-        return fail(Errc::corrupt, "what was read back is another state than what was written; the journal is kept");
-    return {};
+    return comparer.finish();
 }
 
-Result<void> SnapshotFollower::let_go(const cluster::State& state)
+Result<void> SnapshotFollower::let_go(const cluster::StoredState& state)
 {
     const auto history = history_.applied();
     std::vector<BlobHash> referenced;

@@ -24,7 +24,7 @@ public:
     };
     using Done = std::function<void(Result<Written>)>;
     // Whether a snapshot serves who wants it: a note for them, or why it does not.
-    using Check = std::function<Result<std::string>(const cluster::State&)>;
+    using Check = std::function<Result<std::string>(const cluster::StoredState&)>;
 
 private:
     struct Wish {
@@ -39,16 +39,16 @@ private:
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::optional<cluster::State> state_;
+    std::optional<cluster::StoredState> state_;
     std::vector<Wish> waiting_;
     bool closed_ = false;
     std::jthread thread_;
 
     void run();
-    static void tell(const Wish& wish, const cluster::State& state, const Result<void>& result);
-    Result<void> write(const cluster::State& state);
-    Result<void> verify(const cluster::State& state);
-    Result<void> let_go(const cluster::State& state);
+    static void tell(const Wish& wish, const cluster::StoredState& state, const Result<void>& result);
+    Result<void> write(const cluster::StoredState& state);
+    Result<void> verify(const cluster::StoredState& state);
+    Result<void> let_go(const cluster::StoredState& state);
 
 public:
     // One snapshot for so many events.
@@ -62,7 +62,7 @@ public:
 
     // From the replica's thread.
     bool due(std::size_t events);
-    void push(cluster::State state);
+    void push(cluster::StoredState state);
     // From any thread: `done` is called, on this follower's thread, after the next snapshot that begins. The caller sees
     // to it that the replica looks at due(). The check is of the state that was written.
     void want(Done done, Check check = {});

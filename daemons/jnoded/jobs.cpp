@@ -100,11 +100,12 @@ node::RecoveredJob NodeDaemon::take_up(const RunFolder::Record& record, node::Re
     tracked.stop_reached = record.stop.has_value();
     tracked.member = record.order.member();
     job.prepared = tracked.member && setup_.folder.is_prepared(key);
-    if (record.stop)
+    if (record.stop) {
         if (auto stop = stop_from(*record.stop))
             job.stop = std::move(*stop);
         else
             log().warn({{"job", key.job}}, "the note of its stop: {}", stop.error().message);
+    }
     // Read once more: the shepherd may have ended since.
     const auto exit = record.exit ? record.exit : setup_.folder.read_exit(key).value_or(std::nullopt);
     if (exit) {

@@ -259,7 +259,8 @@ struct BootClock {
     friend bool operator==(const BootClock&, const BootClock&) = default;
 };
 
-struct State {
+// What a snapshot holds: all but the indexes. (What is derived in nodes and arrays is not stored.)
+struct StoredState {
     Uuid uuid{};                  // of the cluster; all zero before its first event
     std::string name;
     Epoch epoch;
@@ -272,7 +273,6 @@ struct State {
     std::map<JobId, JobPtr> jobs;
     std::map<std::uint64_t, ArrayProgress> arrays; // of each array in `jobs`
     std::vector<Node> nodes;      // by NodeId
-    Indexes index;
 
     WallTime wall(Instant at) const { return WallTime(at.time_since_epoch() + wall_offset); }
     JobPtr find(JobId id) const
@@ -280,6 +280,13 @@ struct State {
         auto found = jobs.find(id);
         return found == jobs.end() ? nullptr : found->second;
     }
+    // An ended job and its request id stay known for this long: at least an hour, so that a repeated submit is recognised.
+    Duration keep_known() const { return std::max<Duration>(settings.keep_ended, std::chrono::hours(1)); }
+};
+
+struct State : StoredState {
+    Indexes index;
+
     const Node* find_node(std::string_view node_name) const
     {
         auto found = index.nodes.find(node_name);
@@ -292,8 +299,6 @@ struct State {
         auto found = index.partitions.find(*job.request->partition);
         return found == index.partitions.end() ? nullptr : &settings.partitions[found->second];
     }
-    // An ended job and its request id stay known for this long: at least an hour, so that a repeated submit is recognised.
-    Duration keep_known() const { return std::max<Duration>(settings.keep_ended, std::chrono::hours(1)); }
 };
 // Deep: the jobs, not the pointers.
 bool operator==(const State& a, const State& b);

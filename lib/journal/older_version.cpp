@@ -240,7 +240,7 @@ public:
 
 std::vector<std::string_view> older_versions() { return {version_0_1().name}; }
 
-Result<Fitness> fitness_for(const cluster::State& state, std::string_view name)
+Result<Fitness> fitness_for(const cluster::StoredState& state, std::string_view name)
 {
     const auto* version = find_version(name);
     if (!version)

@@ -22,6 +22,6 @@ struct Fitness {
     std::vector<std::string> losses;
 };
 // Fails (not_found) for a version that is none of the above.
-Result<Fitness> fitness_for(const cluster::State& state, std::string_view version);
+Result<Fitness> fitness_for(const cluster::StoredState& state, std::string_view version);
 
 } // namespace jarvis::journal

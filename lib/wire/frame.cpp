@@ -9,7 +9,7 @@ namespace jarvis::wire {
 namespace {
 
 // A buffer that grew for a big frame is given back.
-constexpr std::size_t keep_capacity = std::size_t{256} << 10;
+constexpr std::size_t keep_capacity = std::size_t{16} << 10;
 
 } // namespace
 

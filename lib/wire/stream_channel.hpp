@@ -27,10 +27,12 @@
 
 namespace jarvis::wire {
 
-// Several of the usual messages at once, and one system call for each 64 KiB of a big one.
-inline constexpr std::size_t read_at_once = std::size_t{64} << 10;
+// Thousands of connections are open at once and say nothing, so each has little. It reads as much at once as it last found there:
+// several of the usual messages, and one system call for each 64 KiB of a big one.
+inline constexpr std::size_t read_least = std::size_t{4} << 10;
+inline constexpr std::size_t read_most = std::size_t{64} << 10;
 // A buffer that grew for a burst is given back.
-inline constexpr std::size_t keep_capacity = std::size_t{1} << 20;
+inline constexpr std::size_t keep_capacity = std::size_t{64} << 10;
 
 // Writes are a chain of handlers that hold the channel, so they need no coroutine and no owner of one.
 template <class Connection>
@@ -38,7 +40,7 @@ class StreamChannel final : public Channel, public std::enable_shared_from_this<
     Connection connection_;
     ChannelOptions options_;
     FrameReader reader_;
-    std::vector<char> read_buffer_;
+    std::vector<char> read_buffer_ = std::vector<char>(read_least);
     std::string waiting_; // frames that the write in flight does not include
     std::string writing_;
     bool write_in_flight_ = false;
@@ -51,6 +53,7 @@ class StreamChannel final : public Channel, public std::enable_shared_from_this<
     void finish_write();
     void watch_stall();
     void close_because(jarvis::Error why);
+    void fit_read_buffer(std::size_t last_read);
     asio::awaitable<Result<void>> wait_below(std::size_t bytes);
 
 public:
@@ -87,9 +90,9 @@ asio::awaitable<Result<std::optional<std::string>>> StreamChannel<Connection>::r
             co_return frame;
         if (why_closed_)
             co_return std::unexpected(*why_closed_);
-        read_buffer_.resize(read_at_once);
         auto [error, n] = co_await connection_.stream().async_read_some(asio::buffer(read_buffer_), as_values);
         reader_.feed({read_buffer_.data(), n});
+        fit_read_buffer(n);
         if (n == 0 && Connection::is_end(error)) {
             if (reader_.at_boundary())
                 co_return std::nullopt;
@@ -102,6 +105,15 @@ asio::awaitable<Result<std::optional<std::string>>> StreamChannel<Connection>::r
         if (error)
             co_return std::unexpected(connection_.error(error, "cannot receive"));
     }
+}
+
+template <class Connection>
+void StreamChannel<Connection>::fit_read_buffer(std::size_t last_read)
+{
+    if (last_read == read_buffer_.size() && last_read < read_most)
+        read_buffer_.resize(read_most);
+    else if (last_read < read_least && read_buffer_.size() > read_least)
+        read_buffer_ = std::vector<char>(read_least);
 }
 
 template <class Connection>

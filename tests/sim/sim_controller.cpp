@@ -2,6 +2,7 @@
 
 #include "cluster/apply.hpp"
 #include "journal/codec.hpp"
+#include "journal/snapshot_comparer.hpp"
 #include "reason_witness.hpp"
 
 namespace jarvis::sim {
@@ -279,6 +280,12 @@ void SimController::write_snapshot(const cluster::State& state)
     });
     if (!written)
         broken("a snapshot cannot be written: {}", written.error().message);
+    journal::SnapshotComparer comparer(state);
+    for (const auto& piece : pieces)
+        if (auto fed = comparer.feed(piece); !fed)
+            broken("a snapshot of group {}: {}", state.sequence, fed.error().message);
+    if (auto same = comparer.finish(); !same)
+        broken("a snapshot of group {}: {}", state.sequence, same.error().message);
     snapshot_ = std::move(pieces);
     const auto keep = state.sequence.value + 1;
     journal_.erase(journal_.begin(), journal_.begin() + static_cast<std::ptrdiff_t>(keep - first_));

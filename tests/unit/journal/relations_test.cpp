@@ -5,6 +5,7 @@
 #include "cluster/apply.hpp"
 #include "journal.pb.h"
 #include "journal/codec.hpp"
+#include "journal/snapshot_comparer.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -43,7 +44,13 @@ std::string event_refusal(const Event& event)
 Result<State> through_snapshot(const State& state)
 {
     journal::SnapshotReader reader;
-    auto written = journal::encode_snapshot(state, [&](std::string_view piece) { return reader.feed(piece); });
+    journal::SnapshotComparer comparer(state);
+    auto written = journal::encode_snapshot(state, [&](std::string_view piece) {
+        auto fed = comparer.feed(piece);
+        return fed ? reader.feed(piece) : fed;
+    });
+    if (written)
+        written = comparer.finish();
     if (!written)
         return std::unexpected(written.error());
     return reader.finish();

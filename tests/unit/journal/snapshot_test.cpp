@@ -5,6 +5,7 @@
 #include "journal.pb.h"
 #include "journal/codec.hpp"
 #include "journal/format.hpp"
+#include "journal/snapshot_comparer.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -39,6 +40,16 @@ Result<cluster::State> read(std::string_view bytes, std::size_t piece)
         if (auto fed = reader.feed(bytes.substr(at, piece)); !fed)
             return std::unexpected(fed.error());
     return reader.finish();
+}
+
+// Whether the comparer takes the bytes for that state.
+bool is_snapshot_of(const cluster::State& state, std::string_view bytes, std::size_t piece)
+{
+    journal::SnapshotComparer comparer(state);
+    for (std::size_t at = 0; at < bytes.size(); at += piece)
+        if (!comparer.feed(bytes.substr(at, piece)))
+            return false;
+    return comparer.finish().has_value();
 }
 
 std::string snapshot_refusal(std::string_view bytes)
@@ -160,6 +171,38 @@ BOOST_AUTO_TEST_CASE(large_states_come_in_pieces_of_about_a_mebibyte)
     auto back = read(bytes_of(state), 1 << 16);
     BOOST_REQUIRE(back);
     BOOST_TEST((*back == state));
+}
+
+BOOST_AUTO_TEST_CASE(one_is_compared_with_the_state_that_it_is_of)
+{
+    const auto state = full_state();
+    const auto bytes = bytes_of(state);
+    for (const std::size_t piece : {std::size_t{7}, std::size_t{4096}, bytes.size()})
+        BOOST_TEST(is_snapshot_of(state, bytes, piece), piece);
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+        BOOST_REQUIRE_MESSAGE(!is_snapshot_of(state, std::string_view(bytes).substr(0, size), bytes.size()), "cut at " << size);
+    BOOST_TEST(!is_snapshot_of(state, bytes + bytes, bytes.size()));
+    BOOST_TEST(!is_snapshot_of(state, bytes + "x", bytes.size()));
+
+    auto other = state;
+    other.now += 1us;
+    BOOST_TEST(!is_snapshot_of(other, bytes, bytes.size()));
+    other = state;
+    other.nodes.front().name += "x";
+    BOOST_TEST(!is_snapshot_of(other, bytes, bytes.size()));
+    other = state;
+    other.nodes.pop_back();
+    BOOST_TEST(!is_snapshot_of(other, bytes, bytes.size()));
+    for (const auto& [id, job] : state.jobs) {
+        other = state;
+        auto changed = std::make_shared<cluster::Job>(*job);
+        ++changed->priority;
+        other.jobs[id] = changed;
+        BOOST_TEST(!is_snapshot_of(other, bytes, bytes.size()), id.value);
+        other = state;
+        other.jobs.erase(id);
+        BOOST_TEST(!is_snapshot_of(other, bytes, bytes.size()), id.value);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_write_that_fails_ends_it)

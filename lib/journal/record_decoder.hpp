@@ -1,0 +1,23 @@
+// The records of a snapshot out of its bytes.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace jarvis::journal {
+
+struct DecodedRecord; // snapshot_records.hpp
+
+// Takes a snapshot's bytes, however they are cut, and gives the records that are complete by then, in order.
+class RecordDecoder {
+    std::string rest_; // of a record that is not yet complete
+
+public:
+    Result<std::vector<DecodedRecord>> feed(std::string_view piece);
+    bool at_boundary() const { return rest_.empty(); }
+};
+
+} // namespace jarvis::journal
