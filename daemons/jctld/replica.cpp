@@ -127,7 +127,7 @@ EndedIds Replica::take_events(const cluster::EventGroup& group)
 
 bool Replica::snapshot_if_due(std::size_t events) const
 {
-    if (!listeners_.snapshot_due(events))
+    if (!listeners_.snapshot_due(events, state_.jobs.size()))
         return false;
     listeners_.snapshot(state_);
     return true;

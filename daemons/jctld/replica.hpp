@@ -30,7 +30,7 @@ public:
         std::function<void(EndedJobs)> history;
         std::function<void(FeedItem)> feed;
         // Asked after every group; true: a snapshot is wanted, and gets a copy of the state.
-        std::function<bool(std::size_t events)> snapshot_due;
+        std::function<bool(std::size_t events, std::size_t jobs)> snapshot_due;
         std::function<void(cluster::StoredState)> snapshot;
     };
     using Question = std::move_only_function<void(const Replica&)>;

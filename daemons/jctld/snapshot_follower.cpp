@@ -34,10 +34,10 @@ void SnapshotFollower::stop()
         thread_.join();
 }
 
-bool SnapshotFollower::due(std::size_t events)
+bool SnapshotFollower::due(std::size_t events, std::size_t jobs)
 {
     const auto since = events_since_.fetch_add(events) + events;
-    return (wanted_ || since >= interval_) && !busy_;
+    return (wanted_ || since >= std::max(interval_, jobs / 2)) && !busy_;
 }
 
 void SnapshotFollower::push(cluster::StoredState state)

@@ -51,7 +51,8 @@ private:
     Result<void> let_go(const cluster::StoredState& state);
 
 public:
-    // One snapshot for so many events.
+    // One snapshot for so many events, or, where that is more, for half as many as there are jobs: so the work that an event makes for
+    // snapshots does not grow with the queue.
     SnapshotFollower(Store& store, HistoryFollower& history, std::size_t interval)
         : store_(store), history_(history), interval_(interval)
     {
@@ -61,7 +62,7 @@ public:
     void stop();
 
     // From the replica's thread.
-    bool due(std::size_t events);
+    bool due(std::size_t events, std::size_t jobs);
     void push(cluster::StoredState state);
     // From any thread: `done` is called, on this follower's thread, after the next snapshot that begins. The caller sees
     // to it that the replica looks at due(). The check is of the state that was written.
