@@ -118,7 +118,7 @@ public:
 private:
     Result<void> load_plugins();
     Result<Recovered> recover();
-    void make_threads(cluster::State state, cluster::BootClock clock);
+    void make_threads(cluster::State state, cluster::BootClock clock, std::size_t events);
     Result<void> begin(cluster::Uuid uuid, Epoch last_epoch, const cluster::BootClock& clock);
     asio::awaitable<void> accept_loop();
     asio::awaitable<void> watch_nodes();
@@ -164,11 +164,11 @@ Result<Recovered> Controller::recover()
     return recovered;
 }
 
-void Controller::make_threads(cluster::State state, cluster::BootClock clock)
+void Controller::make_threads(cluster::State state, cluster::BootClock clock, std::size_t events)
 {
     auto post = [this](auto work) { asio::post(loop_, std::move(work)); };
     feed_ = std::make_unique<EventFeed>(loop_.get_executor(), state.sequence);
-    snapshots_ = std::make_unique<SnapshotFollower>(*store_, *history_, events_per_snapshot);
+    snapshots_ = std::make_unique<SnapshotFollower>(*store_, *history_, events_per_snapshot, events);
     replica_ = std::make_unique<Replica>(
         state, metrics_, Replica::Listeners{
                    .publish =
@@ -257,7 +257,7 @@ Result<void> Controller::start()
     const auto clock = ElapsedTime::resume(recovered->state, *boot_id);
     const auto uuid = recovered->state.uuid;
     const auto epoch = recovered->state.epoch;
-    make_threads(std::move(recovered->state), clock);
+    make_threads(std::move(recovered->state), clock, recovered->events);
     front_ = std::make_unique<Front>(loop_.get_executor(),
                                      Front::Parts{*store_, blobs_, *replica_, *owner_, *snapshots_, *history_, *auth_, *policy_, accounts_, metrics_, *feed_, pool_, history_pool_,
                                                   [this] { request_stop(); }, credentials_},

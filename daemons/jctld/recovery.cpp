@@ -77,6 +77,7 @@ Result<Recovered> recover_from(Store& store, std::span<const plugin::SnapshotInf
     }
     auto groups = read_groups(store, SequenceNumber{recovered.state.sequence.value + 1}, [&](cluster::EventGroup group) {
         EndedCollector ended;
+        recovered.events += group.events.size();
         auto applied = apply_checked(recovered.state, group, ended);
         if (applied && after_group)
             after_group(recovered.state, ended.take());

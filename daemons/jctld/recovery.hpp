@@ -14,7 +14,8 @@ namespace jarvis::jctld {
 struct Recovered {
     cluster::State state;
     SequenceNumber snapshot; // 0: none
-    std::uint64_t groups = 0;
+    std::uint64_t groups = 0; // after it, and events in them
+    std::uint64_t events = 0;
 };
 
 // Called after each replayed group, with the incarnations that it ended and the state that it led to.

@@ -42,11 +42,11 @@ bool SnapshotFollower::due(std::size_t events, std::size_t jobs)
 
 void SnapshotFollower::push(cluster::StoredState state)
 {
-    events_since_ = 0;
     wanted_ = false;
     busy_ = true;
     {
         std::lock_guard lock(mutex_);
+        events_in_ = events_since_.exchange(0);
         state_ = std::move(state);
     }
     changed_.notify_all();
@@ -63,11 +63,13 @@ void SnapshotFollower::run()
 {
     for (;;) {
         std::optional<cluster::StoredState> state;
+        std::size_t events = 0;
         std::vector<Wish> waiting;
         {
             std::unique_lock lock(mutex_);
             changed_.wait(lock, [this] { return closed_ || state_; });
             state = std::exchange(state_, std::nullopt);
+            events = events_in_;
             if (!state)
                 return;
             waiting = std::exchange(waiting_, {});
@@ -80,13 +82,20 @@ void SnapshotFollower::run()
         if (result)
             daemon::log().info("snapshot {} written: {} jobs", state->sequence, state->jobs.size());
         else
-            daemon::log().warn("snapshot {} failed, and the journal is kept: {}", state->sequence, result.error().message);
+            put_off(state->sequence, events, result.error());
         busy_ = false;
         for (const auto& wish : waiting)
             tell(wish, *state, result);
         state.reset();
         give_back_memory();
     }
+}
+
+// The next try comes after no more events than a short queue has between two snapshots.
+void SnapshotFollower::put_off(SequenceNumber sequence, std::size_t events, const Error& why)
+{
+    daemon::log().warn("snapshot {} failed, and the journal is kept: {}", sequence, why.message);
+    events_since_ += events - std::min(events, interval_);
 }
 
 void SnapshotFollower::tell(const Wish& wish, const cluster::StoredState& state, const Result<void>& result)

@@ -34,7 +34,8 @@ private:
     Store& store_;
     HistoryFollower& history_;
     std::size_t interval_;
-    std::atomic<std::size_t> events_since_{0};
+    std::atomic<std::size_t> events_since_; // the last snapshot
+    std::size_t events_in_ = 0;             // those that the one that is being written has
     std::atomic<bool> wanted_{false}, busy_{false};
 
     std::mutex mutex_;
@@ -45,6 +46,7 @@ private:
     std::jthread thread_;
 
     void run();
+    void put_off(SequenceNumber sequence, std::size_t events, const Error& why);
     static void tell(const Wish& wish, const cluster::StoredState& state, const Result<void>& result);
     Result<void> write(const cluster::StoredState& state);
     Result<void> verify(const cluster::StoredState& state);
@@ -53,8 +55,9 @@ private:
 public:
     // One snapshot for so many events, or, where that is more, for half as many as there are jobs: so the work that an event makes for
     // snapshots does not grow with the queue.
-    SnapshotFollower(Store& store, HistoryFollower& history, std::size_t interval)
-        : store_(store), history_(history), interval_(interval)
+    // `events`: so many there have been since the last one, before this program started.
+    SnapshotFollower(Store& store, HistoryFollower& history, std::size_t interval, std::size_t events)
+        : store_(store), history_(history), interval_(interval), events_since_(events)
     {
     }
     ~SnapshotFollower();

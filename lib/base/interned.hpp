@@ -90,6 +90,7 @@ public:
         if (entry_)
             entry_->holders.fetch_add(1, std::memory_order_relaxed);
     }
+    // What was moved from holds T{}.
     Interned(Interned&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
     Interned& operator=(Interned other) noexcept
     {

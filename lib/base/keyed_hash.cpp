@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sys/auxv.h>
 
 namespace jarvis {
 
@@ -14,12 +15,19 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b)
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
+std::uint64_t random_key()
+{
+    std::uint64_t key = 0;
+    if (const auto* random = reinterpret_cast<const char*>(::getauxval(AT_RANDOM)))
+        std::memcpy(&key, random, sizeof key);
+    return key;
+}
+
 } // namespace
 
 std::uint64_t keyed_hash(std::string_view bytes, std::uint64_t seed) noexcept
 {
-    static const char place = 0;
-    const auto key = reinterpret_cast<std::uintptr_t>(&place);
+    static const auto key = random_key();
     std::uint64_t hash = mix(seed ^ key, bytes.size() ^ 0xe7037ed1a0b428dbU);
     while (!bytes.empty()) {
         std::uint64_t half[2] = {};

@@ -1,5 +1,5 @@
-// A hash of bytes that come from outside: nobody there can tell which of them would meet in one bucket, since it is keyed by where this
-// program was loaded (address space layout randomization). Nothing may depend on its values.
+// A hash of bytes that come from outside: nobody there can tell which of them would meet in one bucket, since its key is random, another
+// one each time a program starts (AT_RANDOM of getauxval(3)). Nothing may depend on its values.
 #pragma once
 
 #include <cstdint>

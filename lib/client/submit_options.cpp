@@ -197,6 +197,18 @@ Result<void> set_constraint(SubmitOptions& options, const std::string& text, Wal
     return {};
 }
 
+// 0 takes a directive's back.
+Result<void> set_retry(SubmitOptions& options, const std::string& text, WallTime)
+{
+    auto rule = parse_retry(text);
+    if (!rule)
+        return std::unexpected(rule.error());
+    options.submitted.request.retry.reset();
+    if (rule->times != 0)
+        options.submitted.request.retry = std::move(*rule);
+    return {};
+}
+
 // Without --ntasks: one task on each node, or as many as --ntasks-per-node says.
 Result<void> count_tasks(SubmitOptions& options)
 {
@@ -293,7 +305,7 @@ const SubmitOption table[] = {
      [](Options o, Text, WallTime) -> Result<void> { o.submitted.request.kill_on_invalid_dependency = true; return {}; }},
     {{0, "retry", "N[,backoff=A..B][,on=CAUSES]", "run again after a failure, up to N times, after pauses from A to B (default: 30s..10m); "
                                               "causes: node_fail|timeout|signal|out_of_memory|system|exit:3-5 (default: all failures)"},
-     false, [](Options o, Text text, WallTime) { return store(parse_retry(text), o.submitted.request.retry); },
+     false, set_retry,
      "a number such as 3"},
     {{0, "exclusive", "", "whole nodes, shared with no other job"}, false,
      [](Options o, Text, WallTime) -> Result<void> { o.submitted.request.resources.exclusive = true; return {}; }},

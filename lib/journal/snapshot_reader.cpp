@@ -55,12 +55,12 @@ Result<void> SnapshotReader::take(DecodedRecord decoded)
 
 Result<void> SnapshotReader::feed(std::string_view piece)
 {
-    auto records = records_.feed(piece);
-    if (!records)
-        return std::unexpected(std::move(records.error()));
-    for (auto& record : *records)
-        if (auto taken = take(std::move(record)); !taken)
+    for (auto& record : records_.feed(piece)) {
+        if (!record)
+            return std::unexpected(std::move(record.error()));
+        if (auto taken = take(std::move(*record)); !taken)
             return taken;
+    }
     return {};
 }
 

@@ -201,31 +201,28 @@ Result<cluster::Node> read_node(const NodeRecord& record, NodeId id)
     return node;
 }
 
-Result<std::vector<DecodedRecord>> RecordDecoder::feed(std::string_view piece)
+std::vector<Result<DecodedRecord>> RecordDecoder::feed(std::string_view piece)
 {
     rest_.append(piece);
     std::vector<std::string_view> records;
     std::string_view unread = rest_;
+    std::optional<jarvis::Error> too_large;
     while (unread.size() >= 4) {
         std::uint32_t size = 0;
         for (const unsigned char byte : unread.substr(0, 4))
             size = size << 8 | byte;
         if (size > max_record)
-            return fail(Errc::corrupt, "a snapshot record says it has {} bytes", size);
-        if (unread.size() - 4 < size)
+            too_large = jarvis::Error{Errc::corrupt, fmt::format("a snapshot record says it has {} bytes", size)};
+        if (too_large || unread.size() - 4 < size)
             break;
         records.push_back(unread.substr(4, size));
         unread.remove_prefix(4 + size);
     }
-    std::vector<DecodedRecord> taken;
-    taken.reserve(records.size());
-    for (auto& one : decode(records)) {
-        if (!one)
-            return std::unexpected(std::move(one.error()));
-        taken.push_back(std::move(*one));
-    }
+    auto decoded = decode(records);
+    if (too_large)
+        decoded.emplace_back(std::unexpected(std::move(*too_large)));
     rest_.erase(0, rest_.size() - unread.size());
-    return taken;
+    return decoded;
 }
 
 } // namespace jarvis::journal

@@ -14,9 +14,6 @@
 
 namespace jarvis::journal {
 
-SnapshotHeader header_of(const cluster::StoredState& state);
-NodeRecord record_of(const cluster::Node& node);
-
 Result<void> read_header(cluster::StoredState& state, const SnapshotHeader& header);
 Result<cluster::Node> read_node(const NodeRecord& record, NodeId id);
 // Everything but the request: a task's is its array's. Whether its nodes exist is for the caller to see.

@@ -2,11 +2,12 @@
 #include "journal/codec.hpp"
 #include "journal/format.hpp"
 #include "journal/relations_codec.hpp"
-#include "journal/snapshot_records.hpp"
 #include "journal/value_codec.hpp"
 #include "wire/convert.hpp"
 
 namespace jarvis::journal {
+
+namespace {
 
 SnapshotHeader header_of(const cluster::StoredState& state)
 {
@@ -53,8 +54,6 @@ NodeRecord record_of(const cluster::Node& node)
     }
     return record;
 }
-
-namespace {
 
 constexpr std::size_t piece_size = std::size_t{1} << 20;
 

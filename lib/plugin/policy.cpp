@@ -42,20 +42,22 @@ std::optional<std::int64_t> request_integer(const JobRequest& request, std::uint
     }
 }
 
-// The texts, and of them those that a verdict may change.
-bool may_change_text(std::uint32_t field)
+// Of the texts, those that a verdict may change. False: this one may not be.
+bool change_text(JobRequest& request, std::uint32_t field, std::string text)
 {
-    return field == JARVIS_JOB_NAME || field == JARVIS_JOB_PARTITION || field == JARVIS_JOB_COMMENT;
-}
-
-void change_text(JobRequest& request, std::uint32_t field, std::string text)
-{
-    if (field == JARVIS_JOB_NAME)
+    switch (field) {
+    case JARVIS_JOB_NAME:
         request.name = std::move(text);
-    else if (field == JARVIS_JOB_PARTITION)
+        return true;
+    case JARVIS_JOB_PARTITION:
         request.partition = std::move(text);
-    else
+        return true;
+    case JARVIS_JOB_COMMENT:
         request.comment = std::move(text);
+        return true;
+    default:
+        return false;
+    }
 }
 
 std::optional<jarvis_bytes> request_text(const JobRequest& request, std::uint32_t field)
@@ -162,12 +164,9 @@ struct Submit {
     static std::int32_t set_text(void* context, std::uint32_t index, std::uint32_t field, const void* data,
                                  std::uint64_t size)
     {
-        if (!may_change_text(field))
-            return JARVIS_DENIED;
         if (index != 0 || size > 4096) // far above what the core takes of any of them
             return JARVIS_INVALID;
-        change_text(of(context), field, {static_cast<const char*>(data), size});
-        return JARVIS_OK;
+        return change_text(of(context), field, {static_cast<const char*>(data), size}) ? JARVIS_OK : JARVIS_DENIED;
     }
 };
 

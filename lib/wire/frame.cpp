@@ -64,6 +64,10 @@ Result<std::optional<std::string>> FrameReader::next()
     if (failure_)
         return std::unexpected(*failure_);
     const auto left = held_.size() - taken_;
+    if (left == 0 && held_.capacity() > keep_capacity) {
+        held_ = {};
+        taken_ = 0;
+    }
     if (left < frame_header_size)
         return std::nullopt;
     std::uint32_t size = 0;

@@ -77,9 +77,11 @@ def submits(b, queue, depth):
 
 
 def jobs(b, queue, depth, shallow):
-    """So many jobs end while as many are submitted."""
+    """So many jobs end while as many are submitted. What filling the queue left to be written is written before: the next snapshot
+    is due after half as many events as there are jobs."""
     system, count = queue.system, b.count(5000, 100)
     queue.make_folders(int(system.ended()) + 2 * count + CORES + SHUFFLED)
+    system.write_down()
     before = system.ended()
     watch = Watch(system)
     begin = time.monotonic()

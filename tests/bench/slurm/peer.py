@@ -131,6 +131,9 @@ class Peer:
     def settle(self):
         time.sleep(3)                   # a state file is written behind the changes
 
+    def write_down(self):
+        self.settle()
+
     # --- the books
 
     def account(self):

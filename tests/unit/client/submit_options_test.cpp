@@ -121,6 +121,7 @@ BOOST_AUTO_TEST_CASE(arrays_dependencies_and_retries)
     BOOST_TEST(format_dependencies(asked.dependencies) == "afterok:7?after:8_1+5m");
     BOOST_TEST(asked.kill_on_invalid_dependency);
     BOOST_TEST(format_retry(*asked.retry) == "2,backoff=30s..10m,on=timeout");
+    BOOST_TEST(!request({"--retry=0"}, {}, "#JSUB --retry=2\n").retry);
     BOOST_TEST(!request({}, {"JSUB_KILL_ON_INVALID_DEP=no"}, "#JSUB --kill-on-invalid-dep\n").kill_on_invalid_dependency);
     BOOST_TEST(problem({"-a", "9-0"}) == "--array: index list \"9-0\", column 1: the range 9-0 runs backwards; write 0-9");
     BOOST_TEST(problem({}, {}, "#JSUB -d aftrok:7\n").starts_with("run.sh:2: --dependency: dependency \"aftrok:7\", column 1: unknown"));

@@ -179,8 +179,12 @@ BOOST_AUTO_TEST_CASE(one_is_compared_with_the_state_that_it_is_of)
     const auto bytes = bytes_of(state);
     for (const std::size_t piece : {std::size_t{7}, std::size_t{4096}, bytes.size()})
         BOOST_TEST(is_snapshot_of(state, bytes, piece), piece);
-    for (std::size_t size = 0; size < bytes.size(); ++size)
-        BOOST_REQUIRE_MESSAGE(!is_snapshot_of(state, std::string_view(bytes).substr(0, size), bytes.size()), "cut at " << size);
+    journal::SnapshotComparer comparer(state);
+    for (const char byte : bytes) { // cut anywhere, it is none
+        BOOST_REQUIRE(!comparer.finish());
+        BOOST_REQUIRE(comparer.feed({&byte, 1}));
+    }
+    BOOST_TEST(comparer.finish().has_value());
     BOOST_TEST(!is_snapshot_of(state, bytes + bytes, bytes.size()));
     BOOST_TEST(!is_snapshot_of(state, bytes + "x", bytes.size()));
 
@@ -202,6 +206,36 @@ BOOST_AUTO_TEST_CASE(one_is_compared_with_the_state_that_it_is_of)
         other = state;
         other.jobs.erase(id);
         BOOST_TEST(!is_snapshot_of(other, bytes, bytes.size()), id.value);
+    }
+}
+
+// Enough of them for two threads.
+BOOST_AUTO_TEST_CASE(many_jobs_come_back_and_the_first_broken_one_is_named)
+{
+    auto state = full_state();
+    const auto first = state.next_job;
+    for (std::uint64_t i = 0; i < 1000; ++i) {
+        auto request = plain_request();
+        request.name = fmt::format("job {}", i);
+        cluster::apply(state, cluster::JobSubmitted{.job = state.next_job, .request = std::make_shared<const JobRequest>(request),
+                                                    .request_id = {7, {static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(i >> 8)}}},
+                       state.now);
+    }
+    const auto bytes = bytes_of(state);
+    auto back = read(bytes, bytes.size());
+    BOOST_REQUIRE(back);
+    BOOST_TEST((*back == state));
+    BOOST_TEST(is_snapshot_of(state, bytes, bytes.size()));
+
+    for (const std::uint64_t broken : {10, 500, 990}) {
+        auto damaged = bytes;
+        const auto name = fmt::format("job {}", broken);
+        for (const auto& text : {name, fmt::format("job {}", broken + 3)}) { // it and a later one
+            const auto at = damaged.find(std::string("\x12") + static_cast<char>(text.size()) + text);
+            BOOST_REQUIRE(at != std::string::npos);
+            damaged[at + 2] = '\0'; // no text holds one
+        }
+        BOOST_TEST(snapshot_refusal(damaged).starts_with(fmt::format("job {} of the snapshot", first.value + broken)));
     }
 }
 
@@ -249,6 +283,10 @@ BOOST_AUTO_TEST_CASE(a_newer_format_is_refused_naming_both)
     BOOST_TEST(snapshot_refusal(records({parts.header})) ==
                fmt::format("the snapshot has format {}, and this controller understands up to {}: run the newer version again, or "
                            "restore a state folder of this version", journal::current_format + 4, journal::current_format));
+    // Also where what follows cannot be read, as a newer format's may not.
+    journal::SnapshotRecord unreadable;
+    unreadable.mutable_job()->set_job(1);
+    BOOST_TEST(snapshot_refusal(records({parts.header, unreadable})).starts_with("the snapshot has format"));
     parts.header.mutable_header()->clear_format();
     BOOST_TEST(snapshot_refusal(records({parts.header})) == "the snapshot: no format number");
 }
