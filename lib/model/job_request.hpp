@@ -7,6 +7,7 @@
 #include "base/time.hpp"
 #include "model/array_spec.hpp"
 #include "model/dependency.hpp"
+#include "model/placement_wishes.hpp"
 #include "model/retry.hpp"
 
 #include <array>
@@ -69,6 +70,7 @@ struct ResourceRequest {
     std::uint32_t nodes_max = 0;                 // 0: no limit
     std::uint32_t tasks_per_node = 0;            // at most; 0: no limit
     bool contiguous = false;                     // neighbours in the cluster's order of nodes
+    Wishes wishes{};                             // how to lie inside the nodes
     friend bool operator==(const ResourceRequest&, const ResourceRequest&) = default;
 };
 

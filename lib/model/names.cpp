@@ -91,6 +91,12 @@ Confinement confinement_of(Capabilities capabilities)
     return Confinement::none;
 }
 
+std::string_view name(MemoryKind kind)
+{
+    constexpr std::array<std::string_view, 3> names{"dram", "hbm", "slow"};
+    return names[static_cast<std::size_t>(kind)];
+}
+
 std::string_view name(Confinement level) { return confinement_names[static_cast<std::size_t>(level)].second; }
 
 Result<Confinement> parse_confinement(std::string_view text)

@@ -22,6 +22,7 @@ struct NodePlacement {
     CoreSet cores;
     std::vector<NumaShare> memory; // ascending by numa
     std::uint32_t tasks = 0;       // of the job, on this node; 0 in records of a time when a job had one node
+    std::vector<std::uint32_t> devices{}; // indexes into Topology::devices, ascending
     MemorySize total_memory() const
     {
         MemorySize sum;

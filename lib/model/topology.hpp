@@ -12,23 +12,57 @@
 
 namespace jarvis {
 
+// Logical indexes, from 0 over the whole machine. Where a machine tells of no dies or caches, all cores of a package have the same.
 struct Core {
     std::vector<std::uint32_t> pus; // the kernel's CPU numbers of its hardware threads
-    std::uint32_t package = 0;      // logical index
+    std::uint32_t package = 0;
+    std::uint32_t die = 0;
+    std::uint32_t l3 = 0;
+    std::uint32_t l2 = 0;
+    std::uint32_t efficiency = 0;   // hwloc's rank of its kind of core: 0 is the most economical one, higher is faster
     friend bool operator==(const Core&, const Core&) = default;
 };
+
+// What a NUMA node's memory is, as far as the machine tells (hwloc's memory attributes). Stored by number.
+enum class MemoryKind : std::uint8_t {
+    dram = 0,
+    hbm = 1,  // more bandwidth than the DRAM of the same cores
+    slow = 2, // more latency or less bandwidth than any DRAM: CXL, persistent memory
+};
+std::string_view name(MemoryKind kind);
 
 struct NumaNode {
     std::uint32_t os_index = 0; // the kernel's number, as in cpuset.mems
     MemorySize memory;
     CoreSet cores;              // the cores it is local to; empty for a memory-only node
+    MemoryKind kind = MemoryKind::dram;
     friend bool operator==(const NumaNode&, const NumaNode&) = default;
 };
 
-// Cores and NUMA nodes are named by their index in these vectors (hwloc's logical order).
+// A GPU, a network card, or what else a site counts.
+struct Device {
+    std::string resource;           // what requests call it: "gpu"
+    std::string type;               // "a100"; empty: unknown
+    std::string address;            // where it is: a PCI address or the kernel's name, unique on the node
+    std::vector<std::string> paths; // its files in /dev
+    CoreSet near;                   // the cores with the shortest way to it (hwloc's cpuset); empty: all alike
+    friend bool operator==(const Device&, const Device&) = default;
+};
+
+// Cores, NUMA nodes and devices are named by their index in these vectors (hwloc's logical order).
 struct Topology {
     std::vector<Core> cores;
     std::vector<NumaNode> numa_nodes;
+    std::vector<std::uint32_t> distances; // row by row between NUMA nodes, in the kernel's unit (10: its own); empty: unknown
+    std::vector<Device> devices;
+
+    // From NUMA node a to b. Unknown ones are 10 to itself and 20 to others, as the kernel has it without a table.
+    std::uint32_t distance(std::size_t a, std::size_t b) const
+    {
+        if (distances.empty())
+            return a == b ? 10 : 20;
+        return distances[a * numa_nodes.size() + b];
+    }
 
     MemorySize memory() const
     {

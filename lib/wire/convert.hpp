@@ -29,6 +29,7 @@ namespace jarvis::wire {
 Account to_message(const jarvis::Account& account);
 WarningSignal to_message(const jarvis::WarningSignal& warning);
 ResourceLimit to_message(const jarvis::ResourceLimit& limit);
+PlacementWishes to_message(const jarvis::PlacementWishes& wishes);
 ResourceRequest to_message(const jarvis::ResourceRequest& resources);
 // Of a complete request, as the journal and the nodes have it.
 JobRequest to_message(const jarvis::JobRequest& request);
@@ -38,6 +39,7 @@ JobRequest to_task_message(const jarvis::JobRequest& request);
 Result<jarvis::Account> from_message(const Account& account);
 Result<jarvis::WarningSignal> from_message(const WarningSignal& warning);
 Result<jarvis::ResourceLimit> from_message(const ResourceLimit& limit);
+Result<jarvis::PlacementWishes> from_message(const PlacementWishes& wishes);
 Result<jarvis::ResourceRequest> from_message(const ResourceRequest& resources);
 // A complete request: an account, a partition and both hashes must be there.
 Result<jarvis::JobRequest> from_message(const JobRequest& request);

@@ -354,6 +354,8 @@ ResourceRequest to_message(const jarvis::ResourceRequest& resources)
     message.set_nodes_max(resources.nodes_max);
     message.set_tasks_per_node(resources.tasks_per_node);
     message.set_contiguous(resources.contiguous);
+    if (resources.wishes != Wishes{})
+        *message.mutable_wishes() = to_message(*resources.wishes);
     return message;
 }
 
@@ -367,7 +369,8 @@ Result<jarvis::ResourceRequest> from_message(const ResourceRequest& message)
                                       .nodes_min = message.nodes_min(),
                                       .nodes_max = message.nodes_max(),
                                       .tasks_per_node = message.tasks_per_node(),
-                                      .contiguous = message.contiguous()};
+                                      .contiguous = message.contiguous(),
+                                      .wishes = {}};
     if (resources.tasks < 1 || resources.tasks > limits::tasks)
         return fail(Errc::invalid, "{} tasks: from 1 to {} are possible", resources.tasks, limits::tasks);
     if (resources.cpus_per_task < 1 || resources.cpus_per_task > limits::cpus_per_task)
@@ -396,6 +399,12 @@ Result<jarvis::ResourceRequest> from_message(const ResourceRequest& message)
             return fail(Errc::invalid, "memory per CPU: {} bytes for {} CPUs is out of range", message.memory_per_cpu(),
                         cores);
         resources.memory_per_cpu = MemorySize{message.memory_per_cpu()};
+    }
+    if (message.has_wishes()) {
+        auto wishes = from_message(message.wishes());
+        if (!wishes)
+            return std::unexpected(std::move(wishes.error()));
+        resources.wishes = std::move(*wishes);
     }
     return resources;
 }

@@ -49,5 +49,10 @@ constexpr std::size_t pus_of_core = 64;
 constexpr std::uint32_t pu = 1 << 20;
 constexpr std::size_t numa_nodes = 1 << 12; // of one node
 constexpr std::size_t nodes = 1 << 17;      // of a cluster
+constexpr std::size_t numa_distances = 1 << 16; // of one node: 256 NUMA nodes; of more none are told
+constexpr std::uint32_t distance = 255;     // the kernel's, one byte in ACPI's table
+constexpr std::size_t devices = 1 << 12;    // of one node
+constexpr std::size_t device_paths = 16;
+constexpr std::size_t device_requests = 64; // of a job
 
 } // namespace jarvis::wire::limits

@@ -17,6 +17,19 @@ JobRequest full_request()
     r.name = "caf\xe9"; // Latin-1
     r.partition = "batch";
     r.resources = {4, 2, {}, mebibytes(512), true, 2, 3, 4, true};
+    r.resources.wishes = PlacementWishes{.place = PlacePattern::numa,
+                                         .memory = MemoryBinding::local,
+                                         .alone_on = AloneOn::l3,
+                                         .numa_nodes = 2,
+                                         .tasks_per_package = 3,
+                                         .tasks_per_numa = 4,
+                                         .tasks_per_l3 = 5,
+                                         .threads_per_core = 1,
+                                         .over_nodes = Distribution::cyclic,
+                                         .inside = Distribution::plane,
+                                         .plane = 6,
+                                         .devices = {{"gpu", "a100", 2}, {"nic", "", 1}},
+                                         .near_devices = true};
     r.constraint = "ib&(r1|r2)*2";
     r.node_list = std::vector<std::string>{"n1", "n2"};
     r.exclude = std::vector<std::string>{"n9"};
@@ -74,8 +87,10 @@ Topology two_numa_nodes()
 {
     Topology t;
     for (std::uint32_t core = 0; core < 4; ++core)
-        t.cores.push_back({{core, core + 4}, core / 2});
-    t.numa_nodes = {{0, mebibytes(1000), CoreSet::range(0, 2)}, {2, mebibytes(2000), CoreSet::range(2, 2)}};
+        t.cores.push_back({{core, core + 4}, core / 2, core / 2, core / 2, core, core % 2});
+    t.numa_nodes = {{0, mebibytes(1000), CoreSet::range(0, 2)}, {2, mebibytes(2000), CoreSet::range(2, 2), MemoryKind::hbm}};
+    t.distances = {10, 21, 22, 10};
+    t.devices = {{"gpu", "a100", "0000:41:00.0", {"/dev/nvidia0"}, CoreSet::range(2, 2)}, {"nic", "", "ib0", {}, {}}};
     return t;
 }
 
@@ -193,6 +208,13 @@ BOOST_AUTO_TEST_CASE(impossible_resources_are_refused)
         {{1000, 1000, {}, MemorySize{1ll << 50}, false}, "memory per CPU"},
         {{4, 1, {}, {}, false, 4, 3}, "from 4 to 3 nodes"},
         {{4, 1, {}, {}, false, 1 << 18}, "262144 nodes"},
+        {{.wishes = PlacementWishes{.place = static_cast<PlacePattern>(7)}}, "placement 7 is not known"},
+        {{.wishes = PlacementWishes{.memory = static_cast<MemoryBinding>(9)}}, "memory binding 9 is not known"},
+        {{.wishes = PlacementWishes{.tasks_per_l3 = 1 << 21}}, "2097152 tasks on a part"},
+        {{.wishes = PlacementWishes{.threads_per_core = 65}}, "65 threads per core"},
+        {{.wishes = PlacementWishes{.devices = {{"gpu", "", 0}}}}, "0 gpu"},
+        {{.wishes = PlacementWishes{.devices = {{"", "", 1}}}}, "a device without a name"},
+        {{.wishes = PlacementWishes{.devices = {{"gpu", "", 1}, {"gpu", "", 1}}}}, "out of order"},
     };
     for (const auto& one : cases) {
         auto back = wire::from_message(wire::to_message(one.request));
@@ -259,6 +281,14 @@ BOOST_AUTO_TEST_CASE(topology_round_trip_and_refusals)
         m.mutable_numa_nodes(0)->set_memory(wire::limits::memory);
         m.mutable_numa_nodes(1)->set_memory(wire::limits::memory); // each is possible, their sum is not
     }));
+    BOOST_TEST(refused([](auto& m) { m.mutable_cores(1)->set_l3(1u << 30); }));
+    BOOST_TEST(refused([](auto& m) { m.mutable_numa_nodes(1)->set_kind(9); }));
+    BOOST_TEST(refused([](auto& m) { m.add_distances(10); })); // five of four
+    BOOST_TEST(refused([](auto& m) { m.set_distances(1, 0); }));
+    BOOST_TEST(refused([](auto& m) { m.set_distances(1, 256); }));
+    BOOST_TEST(refused([](auto& m) { m.mutable_devices(0)->clear_resource(); }));
+    BOOST_TEST(refused([](auto& m) { m.mutable_devices(0)->set_core_words(0, 0x10); }));
+    BOOST_TEST(refused([](auto& m) { m.mutable_devices(0)->add_paths(std::string("a\0b", 3)); }));
 }
 
 BOOST_AUTO_TEST_CASE(placement_that_is_not_of_this_node)
@@ -267,6 +297,8 @@ BOOST_AUTO_TEST_CASE(placement_that_is_not_of_this_node)
     BOOST_TEST(wire::check_fits({NodeId{}, CoreSet::range(0, 4), {{1, mebibytes(1)}}}, topology).has_value());
     BOOST_TEST(!wire::check_fits({NodeId{}, CoreSet::range(3, 2), {}}, topology).has_value());
     BOOST_TEST(!wire::check_fits({NodeId{}, CoreSet::range(0, 1), {{2, mebibytes(1)}}}, topology).has_value());
+    BOOST_TEST(wire::check_fits({NodeId{}, CoreSet::range(0, 1), {}, 1, {0, 1}}, topology).has_value());
+    BOOST_TEST(!wire::check_fits({NodeId{}, CoreSet::range(0, 1), {}, 1, {2}}, topology).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(ends_and_usage)
