@@ -201,10 +201,10 @@ std::string SimClients::unanswered() const
 
 void SimClients::give_up(JobId job) { send_(cluster::CancelJobs{0, {0, "root", cluster::Role::admin}, {{job.value, {}}}}); }
 
-void SimClients::release_all()
+void SimClients::release_all(const std::set<JobId>& jobs)
 {
     std::vector<JobSelection> all;
-    for (JobId job : acknowledged_)
+    for (JobId job : jobs)
         all.push_back({job.value, {}});
     send_(cluster::ReleaseJobs{0, {0, "root", cluster::Role::admin}, std::move(all)});
     send_(cluster::ResumeNodes{0, {0, "root", cluster::Role::admin}, {"n0", "n1", "n2", "n3", "g0"}});

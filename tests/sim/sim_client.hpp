@@ -46,7 +46,7 @@ public:
     // A wish that no answer came to, for a message.
     std::string unanswered() const;
     // Releases whatever is still held, so that everything can end.
-    void release_all();
+    void release_all(const std::set<JobId>& jobs); // and all nodes
     // A job that no node can ever run is held by the scheduler: its owner gives up.
     void give_up(JobId job);
 };

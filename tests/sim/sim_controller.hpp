@@ -47,6 +47,7 @@ public:
 
     // What is durable, applied group by group as it became so: the truth that everything else is held against.
     const cluster::State& truth() const { return truth_; }
+    const cluster::AdviceBoard& board() const { return board_; }
     std::uint64_t ends(JobId job) const { auto found = ends_.find(job); return found == ends_.end() ? 0 : found->second; }
     const std::map<JobId, std::uint64_t>& all_ends() const { return ends_; }
     const std::set<JobId>& submitted() const { return submitted_; }

@@ -283,7 +283,8 @@ private:
                     ++world_.count["job: waits for good"];
                     clients_.give_up(id.array());
                 }
-            clients_.release_all();
+            // Those too that nobody knows to be there: a singleton may wait for one.
+            clients_.release_all(controller_.submitted());
             while (world_.step(look))
                 ;
         }
@@ -350,7 +351,12 @@ private:
     std::string describe(JobId id) const
     {
         const auto job = controller_.truth().find(id);
-        return job ? fmt::format("{} as incarnation {}", name(job->state), job->incarnation) : "forgotten";
+        if (!job)
+            return "forgotten";
+        if (job->state != JobState::pending)
+            return fmt::format("{} as incarnation {}", name(job->state), job->incarnation);
+        const auto reason = cluster::wait_reason(controller_.truth(), controller_.board(), *job);
+        return fmt::format("{} as incarnation {}, {}: {}", name(job->state), job->incarnation, reason.code, reason.text);
     }
 };
 
