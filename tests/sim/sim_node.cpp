@@ -16,7 +16,8 @@ void Witness::started(const std::string& node, node::JobKey key, const CoreSet& 
                other->second.incarnation);
     if (!started_.insert(key).second)
         broken("incarnation {} of job {} was started twice", key.incarnation, key.job);
-    if (over_.contains(key))
+    // A node that is set down by hand may have the order on its way: it starts, and the stop behind it kills it.
+    if (over_.contains(key) && !condemned_.contains({node, key}))
         broken("incarnation {} of job {} starts on {}, and the journal says that it is over", key.incarnation, key.job, node);
     where_[key.job] = node;
     hold(node, key, cores);
