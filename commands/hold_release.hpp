@@ -1,4 +1,4 @@
-// What jhold, jrelease and jrequeue share: one action on a list of jobs.
+// What jhold, jrelease, jsuspend, jresume and jrequeue share: one action on a list of jobs.
 #pragma once
 
 #include "client/json.hpp"

@@ -218,6 +218,8 @@ private:
         switch (change.action()) {
         case wire::ChangeJobs::HOLD: return cluster::HoldJobs{0, caller, std::move(jobs)};
         case wire::ChangeJobs::RELEASE: return cluster::ReleaseJobs{0, caller, std::move(jobs)};
+        case wire::ChangeJobs::SUSPEND: return cluster::SuspendJobs{0, caller, std::move(jobs)};
+        case wire::ChangeJobs::RESUME: return cluster::ResumeJobs{0, caller, std::move(jobs)};
         case wire::ChangeJobs::REQUEUE: return cluster::RequeueJobs{0, caller, std::move(jobs)};
         case wire::ChangeJobs::SIGNAL:
             return cluster::SignalJobs{0, caller, std::move(jobs), change.signal(), change.batch_only()};

@@ -111,6 +111,8 @@ public:
             number("priority", e.priority);
         if constexpr (requires { e.hold.by; })
             text("by", e.hold.by);
+        if constexpr (requires { { e.by } -> std::convertible_to<std::string>; })
+            text("by", e.by);
         if constexpr (requires { e.stop.cause; })
             text("stop_cause", e.stop.cause);
         if constexpr (requires { { e.end } -> std::convertible_to<JobEnd>; })

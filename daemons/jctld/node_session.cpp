@@ -80,6 +80,10 @@ asio::awaitable<void> NodeSession::drain()
             message.mutable_signal()->set_incarnation(signal->job.incarnation.value);
             message.mutable_signal()->set_signal(signal->signal);
             message.mutable_signal()->set_batch_only(signal->batch_only);
+        } else if (const auto* suspend = std::get_if<cluster::SuspendOnNode>(&effect)) {
+            wire::put_job_id(suspend->job.job, *message.mutable_suspend());
+            message.mutable_suspend()->set_incarnation(suspend->job.incarnation.value);
+            message.mutable_suspend()->set_suspended(suspend->suspended);
         } else if (const auto* ack = std::get_if<cluster::AckOnNode>(&effect)) {
             wire::put_job_id(ack->job.job, *message.mutable_ack());
             message.mutable_ack()->set_incarnation(ack->job.incarnation.value);

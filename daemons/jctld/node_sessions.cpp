@@ -64,6 +64,8 @@ Result<cluster::NodeReport> report_from(const wire::Report& message)
         report.running.push_back(*job);
         if (running.prepared())
             report.prepared.push_back(*job);
+        if (running.suspended())
+            report.suspended.insert(*job);
     }
     for (const auto& ended : message.ended()) {
         auto read = ended_from(ended);

@@ -123,6 +123,11 @@ wire::JobDetail job_detail(const ShownJob& shown, const std::vector<NodeBrief>& 
         detail.set_held_by(job.hold->by);
     if (job.stop)
         detail.set_cancelled_by(job.stop->by);
+    if (job.run) {
+        if (job.run->suspension)
+            detail.set_suspended_by(job.run->suspension->by);
+        detail.set_suspended_us(job.run->suspended.count());
+    }
     return detail;
 }
 

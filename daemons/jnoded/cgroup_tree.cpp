@@ -293,4 +293,10 @@ bool cgroup_kill(const std::string& path)
     return group && is_populated(group) && write_value(group, "cgroup.kill", "1").has_value();
 }
 
+bool cgroup_freeze(const std::string& path, bool frozen)
+{
+    const auto group = open_directory(AT_FDCWD, path.c_str());
+    return group && write_value(group, "cgroup.freeze", frozen ? "1" : "0").has_value();
+}
+
 } // namespace jarvis::noded

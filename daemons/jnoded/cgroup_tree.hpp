@@ -66,5 +66,7 @@ public:
 std::vector<pid_t> cgroup_processes(const std::string& path);
 // SIGKILL to everything in it, at once (cgroup.kill). False if it is not there or holds nothing.
 bool cgroup_kill(const std::string& path);
+// Stops everything in it and all that comes to be there, or lets it go on (cgroup.freeze). False if it is not there.
+bool cgroup_freeze(const std::string& path, bool frozen);
 
 } // namespace jarvis::noded

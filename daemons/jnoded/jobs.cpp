@@ -106,6 +106,12 @@ node::RecoveredJob NodeDaemon::take_up(const RunFolder::Record& record, node::Re
         else
             log().warn({{"job", key.job}}, "the note of its stop: {}", stop.error().message);
     }
+    if (record.suspension) {
+        if (auto suspensions = suspensions_from(*record.suspension))
+            job.suspensions = *suspensions;
+        else
+            log().warn({{"job", key.job}}, "the note of its suspension: {}", suspensions.error().message);
+    }
     // Read once more: the shepherd may have ended since.
     const auto exit = record.exit ? record.exit : setup_.folder.read_exit(key).value_or(std::nullopt);
     if (exit) {

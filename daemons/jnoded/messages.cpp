@@ -41,6 +41,7 @@ void put(wire::Report& out, const node::Report& report)
         wire::put_job_id(running.key.job, job);
         job.set_incarnation(running.key.incarnation.value);
         job.set_prepared(running.prepared);
+        job.set_suspended(running.suspended);
     }
     for (const auto& ended : report.ended)
         put(*out.add_ended(), ended);
@@ -175,6 +176,9 @@ Result<node::Input> input_from(const wire::ToNode& message)
     case wire::ToNode::kAck:
         return order_input(message, message.ack(),
                            [](Key key, const wire::AckEnded&) { return node::Order(node::AckEnded{key}); });
+    case wire::ToNode::kSuspend:
+        return order_input(message, message.suspend(),
+                           [](Key key, const wire::SuspendJob& body) { return node::Order(node::SuspendOrder{key, body.suspended()}); });
     case wire::ToNode::kRelay: // no business of the core
     case wire::ToNode::BODY_NOT_SET:
         break;
@@ -285,6 +289,30 @@ Result<node::Stop> stop_from(const wire::StopRecord& record)
     if (auto text = wire::check_text(record.cause(), wire::limits::cause, "cause of a stop"); !text)
         return std::unexpected(text.error());
     return node::Stop{*verdict, record.cause(), *kill_at};
+}
+
+wire::SuspensionRecord record_from(const node::Suspensions& suspensions)
+{
+    wire::SuspensionRecord record;
+    if (suspensions.since)
+        record.set_since_us(since_boot_us(*suspensions.since));
+    record.set_suspended_us(suspensions.before.count());
+    return record;
+}
+
+Result<node::Suspensions> suspensions_from(const wire::SuspensionRecord& record)
+{
+    auto before = wire::duration_from(record.suspended_us(), "suspended_us");
+    if (!before)
+        return std::unexpected(before.error());
+    node::Suspensions suspensions{.since = {}, .before = *before};
+    if (record.has_since_us()) {
+        const auto since = instant_from(record.since_us(), "since_us");
+        if (!since)
+            return std::unexpected(since.error());
+        suspensions.since = *since;
+    }
+    return suspensions;
 }
 
 } // namespace jarvis::noded

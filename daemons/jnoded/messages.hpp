@@ -35,6 +35,8 @@ Result<node::RecoveredJob> recovered_from(const wire::LaunchOrder& order);
 Result<node::ExitFacts> facts_from(const wire::ExitRecord& record);
 
 wire::StopRecord record_from(const node::Stop& stop);
+wire::SuspensionRecord record_from(const node::Suspensions& suspensions);
+Result<node::Suspensions> suspensions_from(const wire::SuspensionRecord& record);
 Result<node::Stop> stop_from(const wire::StopRecord& record);
 
 } // namespace jarvis::noded

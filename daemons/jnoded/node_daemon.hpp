@@ -53,6 +53,7 @@ class NodeDaemon {
         bool stop_reached = false;    // a signal of a stop found somebody
         bool member = false;
         bool repeating = false;       // a stop that found nobody is being repeated
+        bool freezing = false;        // so is a freeze or its end
         bool finishing = false;       // a member's shepherd is being told to end
         bool lost = false;            // its shepherd is dead, and what it left is being removed
         bool ended = false;           // the core was told
@@ -94,6 +95,10 @@ class NodeDaemon {
     void execute(node::RemoveRecord& record);
     void execute(node::Send& send);
     void execute(node::CloseConnection& close);
+    void execute(node::RecordSuspensions& record); // suspension.cpp
+    void execute(node::Freeze& freeze);
+    bool set_frozen(const node::JobKey& key, const Tracked& job, bool frozen);
+    asio::awaitable<void> repeat_freeze(node::JobKey key);
     LauncherEvents launcher_events();
     ControllerEvents controller_events();
     static void distrust(node::Input& input, const Error& why);

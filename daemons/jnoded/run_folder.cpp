@@ -229,13 +229,14 @@ std::vector<RunFolder::Record> RunFolder::read_jobs() const
             continue;
         }
         auto stop = read_message<wire::StopRecord>(folder, "stop");
+        auto suspension = read_message<wire::SuspensionRecord>(folder, "suspension");
         auto exit = read_message<wire::ExitRecord>(folder, "exit");
-        if (!order || !stop || !exit) {
-            const auto& error = !order ? order.error() : !stop ? stop.error() : exit.error();
+        if (!order || !stop || !suspension || !exit) {
+            const auto& error = !order ? order.error() : !stop ? stop.error() : !suspension ? suspension.error() : exit.error();
             log().error({{"job", key->job}}, "cannot take up what is in {}/{}: {}", jobs_path(), name, error.message);
             continue;
         }
-        records.push_back({*key, std::move(**order), std::move(*stop), std::move(*exit)});
+        records.push_back({*key, std::move(**order), std::move(*stop), std::move(*suspension), std::move(*exit)});
     }
     return records;
 }
@@ -268,13 +269,23 @@ Result<void> RunFolder::write_order(const node::JobKey& key, const wire::LaunchO
     return {};
 }
 
-Result<void> RunFolder::write_stop(const node::JobKey& key, const wire::StopRecord& stop) const
+Result<void> RunFolder::write_record(const node::JobKey& key, const char* file, const std::string& record) const
 {
     const auto name = node::folder_name(key);
     const Fd folder(::openat(jobs_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (!folder)
         return std::unexpected(system_error(errno, fmt::format("cannot open {}/{}", jobs_path(), name)));
-    return write_file(folder, "stop", stop.SerializeAsString());
+    return write_file(folder, file, record);
+}
+
+Result<void> RunFolder::write_stop(const node::JobKey& key, const wire::StopRecord& stop) const
+{
+    return write_record(key, "stop", stop.SerializeAsString());
+}
+
+Result<void> RunFolder::write_suspension(const node::JobKey& key, const wire::SuspensionRecord& suspension) const
+{
+    return write_record(key, "suspension", suspension.SerializeAsString());
 }
 
 Result<std::optional<wire::LaunchOrder>> RunFolder::read_order(const node::JobKey& key) const

@@ -6,6 +6,7 @@
 //             /jobs/<job>.<incarnation>/order         LaunchOrder, written before the launch
 //                                      /script        the job's own copy, executable
 //                                      /stop          StopRecord, written before the first signal of a stop
+//                                      /suspension    SuspensionRecord, written before the job stands still or goes on
 //                                      /shepherd.pid  by the shepherd: its pid and start time; the script's pid
 //                                      /prepared      by the shepherd of a member: folder and cgroup are there
 //                                      /exit          ExitRecord, written by the shepherd
@@ -36,6 +37,7 @@ class RunFolder {
     bool on_disk_ = false;
 
     RunFolder() = default;
+    Result<void> write_record(const node::JobKey& key, const char* file, const std::string& record) const;
 
 public:
     // The configured folder, or the first of $XDG_RUNTIME_DIR, /run and /dev/shm that is a tmpfs where we may write and
@@ -54,6 +56,7 @@ public:
         node::JobKey key;
         wire::LaunchOrder order;
         std::optional<wire::StopRecord> stop;
+        std::optional<wire::SuspensionRecord> suspension;
         std::optional<wire::ExitRecord> exit;
     };
     // Every job with an order. Folders without one (a crash came before the launch, or amid a removal) are removed; what
@@ -64,6 +67,7 @@ public:
     Result<void> write_order(const node::JobKey& key, const wire::LaunchOrder& order, const std::string& script) const;
     Result<std::optional<wire::LaunchOrder>> read_order(const node::JobKey& key) const;
     Result<void> write_stop(const node::JobKey& key, const wire::StopRecord& stop) const;
+    Result<void> write_suspension(const node::JobKey& key, const wire::SuspensionRecord& suspension) const;
     bool has_exit(const node::JobKey& key) const;
     // Nothing: there is none.
     Result<std::optional<wire::ExitRecord>> read_exit(const node::JobKey& key) const;

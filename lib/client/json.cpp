@@ -128,6 +128,8 @@ json::object place_object(const wire::JobNode& node)
 
 void add_detail(json::object& object, const wire::JobDetail& detail)
 {
+    object["suspended_by"] = if_there(!detail.suspended_by().empty(), [&] { return text(detail.suspended_by()); });
+    object["suspended_us"] = detail.suspended_us();
     object["held"] = detail.held();
     object["held_by"] = if_there(!detail.held_by().empty(), [&] { return text(detail.held_by()); });
     object["dependency"] = if_there(!detail.dependency().empty(), [&] { return text(detail.dependency()); });

@@ -261,6 +261,10 @@ std::string job_listing(const wire::JobDetail& job, WallTime now, const Style& s
     listing.add_bytes("partition", summary.partition());
     listing.add("state", paint(state_line(job, now), state_colour(summary.state()), style));
     listing.add("reason", reason_line(summary));
+    if (!job.suspended_by().empty())
+        listing.add("suspended", "by " + escape_for_terminal(job.suspended_by()));
+    if (job.suspended_us() > 0)
+        listing.add("stood still", format_duration(Duration(job.suspended_us())));
     if (job.held())
         listing.add("held", job.held_by().empty() ? "yes" : "by " + escape_for_terminal(job.held_by()));
     if (!job.cancelled_by().empty())

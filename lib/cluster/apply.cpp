@@ -3,6 +3,7 @@
 #include "cluster/apply_nodes.hpp"
 #include "cluster/apply_relations.hpp"
 #include "cluster/derived.hpp"
+#include "cluster/suspension.hpp"
 
 #include <cassert>
 
@@ -111,6 +112,24 @@ struct Applier {
         replace(state, event.job, [&](Job& job) {
             job.state = JobState::completing;
             job.stop = event.stop;
+            end_suspension(*job.run, at);
+        });
+    }
+
+    void operator()(const JobSuspended& event)
+    {
+        change(event.job, [&](Job& job) {
+            auto& suspension = job.run->suspension;
+            job.state = JobState::suspended;
+            suspension = Suspension{event.by, event.by_operator, suspension ? suspension->since : at};
+        });
+    }
+
+    void operator()(const JobResumed& event)
+    {
+        change(event.job, [&](Job& job) {
+            job.state = JobState::running;
+            end_suspension(*job.run, at);
         });
     }
 
@@ -123,6 +142,8 @@ struct Applier {
         leave_names(state, *before);
         const auto after = change(event.job, [&](Job& job) {
             job.state = event.end.state;
+            if (job.run)
+                end_suspension(*job.run, at);
             job.ended = Ended{.end = event.end, .usage = event.usage, .at = at, .wall = state.wall(at)};
         });
         if (event.job.is_task())

@@ -1,6 +1,7 @@
 #include "cluster/apply_nodes.hpp"
 
 #include "cluster/derived.hpp"
+#include "cluster/suspension.hpp"
 #include "cluster/run_ends.hpp"
 
 #include <algorithm>
@@ -141,10 +142,11 @@ void apply_event(State& state, Instant, const NodePrepared& event)
     replace(state, event.job, [&](Job& job) { set_member(*job.run, event.node, MemberState::prepared); });
 }
 
-void apply_event(State& state, Instant, const RunEnding& event)
+void apply_event(State& state, Instant at, const RunEnding& event)
 {
     replace(state, event.job, [&](Job& job) {
         job.state = JobState::completing;
+        end_suspension(*job.run, at);
         job.run->ending = event.ending;
         set_member(*job.run, event.node, MemberState::finished);
     });

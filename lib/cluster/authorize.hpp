@@ -8,7 +8,7 @@ namespace jarvis::cluster {
 
 inline bool is_operator(const Caller& caller) { return caller.role >= Role::operator_; }
 
-// Cancel, signal, hold, release: one's own jobs, or any job as an operator.
+// Cancel, signal, suspend, resume, hold, release: one's own jobs, or any job as an operator.
 inline Result<void> may_change(const Caller& caller, const Job& job)
 {
     if (caller.uid == job.request->account->uid || is_operator(caller))

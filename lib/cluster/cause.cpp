@@ -26,6 +26,8 @@ std::string_view command_name(const Command& command)
         std::string_view operator()(const DownNodes&) const { return "down"; }
         std::string_view operator()(const RequeueJobs&) const { return "requeue"; }
         std::string_view operator()(const SettleJob&) const { return "dependencies"; }
+        std::string_view operator()(const SuspendJobs&) const { return "suspend"; }
+        std::string_view operator()(const ResumeJobs&) const { return "resume"; }
     };
     return std::visit(Name{}, command);
 }

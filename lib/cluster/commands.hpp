@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -78,6 +79,17 @@ struct ReleaseJobs {
     Caller caller;
     std::vector<JobSelection> jobs;
 };
+// Running jobs stand still on their nodes until they are resumed.
+struct SuspendJobs {
+    Token token = 0;
+    Caller caller;
+    std::vector<JobSelection> jobs;
+};
+struct ResumeJobs {
+    Token token = 0;
+    Caller caller;
+    std::vector<JobSelection> jobs;
+};
 // Running: stopped and started again; ended: pending once more, as long as they are known.
 struct RequeueJobs {
     Token token = 0;
@@ -112,6 +124,7 @@ struct NodeReport {
     std::vector<JobRef> running;
     std::vector<EndedOnNode> ended;
     std::vector<JobRef> prepared{}; // members among `running` that are ready; in a partial report, by themselves
+    std::set<JobRef> suspended{};   // those among `running` that stand still
 };
 // Sessions are numbered by the shell; a later one of the same node replaces the earlier.
 using SessionId = std::uint64_t;
@@ -144,6 +157,6 @@ struct SettleJob {
 
 using Command = std::variant<CreateCluster, StartController, WallClock, Configure, TimePassed, SubmitJob, CancelJobs, SignalJobs,
                              HoldJobs, ReleaseJobs, DrainNodes, ResumeNodes, RegisterNode, NodeReported, NodeDisconnected,
-                             ContinuePass, DownNodes, RequeueJobs, SettleJob>;
+                             ContinuePass, DownNodes, RequeueJobs, SettleJob, SuspendJobs, ResumeJobs>;
 
 } // namespace jarvis::cluster

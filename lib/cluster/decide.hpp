@@ -19,6 +19,8 @@ Outcome decide(const State& state, const TimePassed& command, Instant now);
 Outcome decide(const State& state, const SubmitJob& command, Instant now);
 Outcome decide(const State& state, const CancelJobs& command, Instant now);
 Outcome decide(const State& state, const SignalJobs& command, Instant now);
+Outcome decide(const State& state, const SuspendJobs& command, Instant now);
+Outcome decide(const State& state, const ResumeJobs& command, Instant now);
 Outcome decide(const State& state, const HoldJobs& command, Instant now);
 Outcome decide(const State& state, const ReleaseJobs& command, Instant now);
 Outcome decide(const State& state, const DrainNodes& command, Instant now);

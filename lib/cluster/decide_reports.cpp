@@ -93,6 +93,8 @@ private:
             outcome_.effects.push_back(stop_order(*job, run, member, run.ending->end.cause));
         else if (job->stop && (member == 0 || !script_may_run(run)))
             outcome_.effects.push_back(stop_order(*job, run, member, job->stop->cause));
+        else if (!job->stop && static_cast<bool>(run.suspension) != report_.suspended.contains(ref))
+            outcome_.effects.push_back(SuspendOnNode{node_.id, ref, static_cast<bool>(run.suspension)});
     }
 
     // It must not run: it is killed, and the node gets nothing new before that is seen.

@@ -34,6 +34,15 @@ struct JobSubmitted {
     RequestDigest digest{};
     std::int64_t priority = 0;
 };
+// Of a running job, or of a suspended one by somebody with more to say.
+struct JobSuspended {
+    JobId job;
+    std::string by;
+    bool by_operator = false;
+};
+struct JobResumed {
+    JobId job;
+};
 struct JobHeld {
     JobId job;
     Hold hold;
@@ -168,7 +177,8 @@ struct RetryDue {
 using Event = std::variant<ClusterCreated, ControllerStarted, WallClockSet, Configured, JobSubmitted, JobHeld, JobReleased,
                            BeginReached, JobStarted, JobStopRequested, JobEnded, JobRequeued, JobForgotten, NodeRegistered,
                            NodeLost, NodeDrained, NodeResumed, NodePrepared, RunEnding, NodeFinished, NodeDowned, NodeCleared,
-                           NodeViolation, NodeJoined, TasksSplit, TasksEnded, DependencyResolved, TasksReleased, RetryDue>;
+                           NodeViolation, NodeJoined, TasksSplit, TasksEnded, DependencyResolved, TasksReleased, RetryDue,
+                           JobSuspended, JobResumed>;
 
 // Which command led to events, who gave it and from where: for whoever reads the feed of events. Nothing is decided by it.
 struct Cause {

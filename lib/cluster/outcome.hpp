@@ -53,13 +53,19 @@ struct SignalOnNode {
     std::int32_t signal = 0;
     bool batch_only = false;
 };
+// Whether a job is to stand still there.
+struct SuspendOnNode {
+    NodeId node;
+    JobRef job;
+    bool suspended = false;
+};
 struct AckOnNode {
     NodeId node;
     JobRef job;
 };
 
 using Effect =
-    std::variant<Reply, WelcomeNode, RefuseNode, StartOnNode, StopOnNode, SignalOnNode, AckOnNode>;
+    std::variant<Reply, WelcomeNode, RefuseNode, StartOnNode, StopOnNode, SignalOnNode, AckOnNode, SuspendOnNode>;
 
 // Why jobs wait, as the pass found it: for the head of a partition in its own words, for those behind it by the head.
 // Not an event: the query replica shows it, and a restart forgets it.

@@ -129,6 +129,8 @@ void Owner::note(const Event& event)
         void operator()(const TasksReleased& e) { job_came(e.array); }
         void operator()(const RetryDue& e) { job_came(e.job); }
         void operator()(const JobStopRequested&) {}
+        void operator()(const JobSuspended&) {}
+        void operator()(const JobResumed&) {}
         void operator()(const JobForgotten&) {}
     };
     std::visit(Visitor{*this, came, went}, event);

@@ -68,6 +68,14 @@ struct Ending {
     friend bool operator==(const Ending&, const Ending&) = default;
 };
 
+// A running job stands still: it holds what it has, and its time limit does not come nearer.
+struct Suspension {
+    std::string by;
+    bool by_operator = false; // then only an operator resumes it
+    Instant since;
+    friend bool operator==(const Suspension&, const Suspension&) = default;
+};
+
 // One incarnation that holds nodes.
 struct Run {
     Placement placement;
@@ -75,6 +83,8 @@ struct Run {
     WallTime started_wall;
     std::vector<MemberState> members{}; // by node of the placement; empty: of one node, about which there is nothing to say
     Box<Ending> ending{};
+    Box<Suspension> suspension{};       // now
+    Duration suspended{};               // by suspensions that are over
     friend bool operator==(const Run&, const Run&) = default;
 };
 

@@ -38,6 +38,13 @@ struct Encoder {
         put_job(e.job, *out.mutable_job_held());
         *out.mutable_job_held()->mutable_hold() = to_message(e.hold);
     }
+    void operator()(const cluster::JobSuspended& e) const
+    {
+        put_job(e.job, *out.mutable_job_suspended());
+        out.mutable_job_suspended()->set_by(e.by);
+        out.mutable_job_suspended()->set_by_operator(e.by_operator);
+    }
+    void operator()(const cluster::JobResumed& e) const { put_job(e.job, *out.mutable_job_resumed()); }
     void operator()(const cluster::JobReleased& e) const { put_job(e.job, *out.mutable_job_released()); }
     void operator()(const cluster::BeginReached& e) const { put_job(e.job, *out.mutable_begin_reached()); }
     void operator()(const cluster::JobStarted& e) const
@@ -224,6 +231,9 @@ Result<cluster::Event> decode_event(const Event& m)
     case Event::kConfigured: return decode(m.configured());
     case Event::kJobSubmitted: return decode(m.job_submitted());
     case Event::kJobHeld: return cluster::JobHeld{job_in(m.job_held()), from_message(m.job_held().hold())};
+    case Event::kJobSuspended:
+        return cluster::JobSuspended{job_in(m.job_suspended()), m.job_suspended().by(), m.job_suspended().by_operator()};
+    case Event::kJobResumed: return cluster::JobResumed{job_in(m.job_resumed())};
     case Event::kJobReleased: return cluster::JobReleased{job_in(m.job_released())};
     case Event::kBeginReached: return cluster::BeginReached{job_in(m.begin_reached())};
     case Event::kJobStarted: return decode(m.job_started());

@@ -71,6 +71,8 @@ struct Checker {
     }
     static bool pending(const cluster::Job& job) { return job.state == JobState::pending; }
     static bool running(const cluster::Job& job) { return holds_resources(job.state); }
+    static bool suspendable(const cluster::Job& job) { return job.state == JobState::running || job.state == JobState::suspended; }
+    static bool suspended(const cluster::Job& job) { return job.state == JobState::suspended; }
     static bool unended(const cluster::Job& job) { return !is_final(job.state); }
     static bool ended(const cluster::Job& job) { return is_final(job.state); }
     static bool running_or_ended(const cluster::Job& job) { return job.state != JobState::pending; }
@@ -89,6 +91,8 @@ struct Checker {
         return {};
     }
     Result<void> operator()(const cluster::JobHeld& e) const { return job_in(e.job, pending, "a hold"); }
+    Result<void> operator()(const cluster::JobSuspended& e) const { return job_in(e.job, suspendable, "a suspension"); }
+    Result<void> operator()(const cluster::JobResumed& e) const { return job_in(e.job, suspended, "a resumption"); }
     Result<void> operator()(const cluster::JobReleased& e) const { return job_in(e.job, unended, "a release"); }
     Result<void> operator()(const cluster::BeginReached& e) const { return job_in(e.job, pending, "a begin time"); }
     Result<void> operator()(const cluster::JobStarted& e) const

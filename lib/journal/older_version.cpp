@@ -116,6 +116,8 @@ constexpr Label labels[] = {
     {"Topology", 4, "devices of nodes"},
     {"Run", 4, "several nodes"},
     {"Run", 5, "several nodes"},
+    {"Run", 6, "a suspension"},
+    {"Run", 7, "suspensions that are over", true},
     {"NodeRecord", 6, "the classes of nodes"},
     {"NodeRecord", 7, "since when nodes are silent"},
     {"NodeRecord", 8, "why nodes are down"},

@@ -37,6 +37,12 @@ Result<cluster::Run> read_run(const Run& record)
             return std::unexpected(ending.error());
         run.ending = std::move(*ending);
     }
+    if (record.has_suspension())
+        run.suspension = from_message(record.suspension());
+    run.suspended = Duration(record.suspended_us());
+    for (const auto at : {run.suspension ? run.suspension->since : Instant{}, Instant(run.suspended)})
+        if (auto sound = check_times(at, {}); !sound)
+            return std::unexpected(sound.error());
     return run;
 }
 
@@ -133,6 +139,8 @@ Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, std::sha
             return std::unexpected(sound.error());
     if (holds_resources(job->state) && (!job->run || job->is_array()))
         return fail(Errc::corrupt, "it is {} and has no placement", name(job->state));
+    if ((job->state == JobState::suspended) != (job->run && job->run->suspension))
+        return fail(Errc::corrupt, "it is {}, and its run says otherwise", name(job->state));
     if (is_final(job->state) != static_cast<bool>(job->ended))
         return fail(Errc::corrupt, "it is {}, and its end says otherwise", name(job->state));
     if (job->waits_for_begin && !job->request->begin)

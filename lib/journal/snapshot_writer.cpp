@@ -90,6 +90,9 @@ void fill(JobRecord& record, const cluster::StoredState& state, const cluster::J
             record.mutable_run()->add_members(static_cast<std::uint32_t>(member));
         if (job.run->ending)
             *record.mutable_run()->mutable_ending() = to_message(*job.run->ending);
+        if (job.run->suspension)
+            *record.mutable_run()->mutable_suspension() = to_message(*job.run->suspension);
+        record.mutable_run()->set_suspended_us(job.run->suspended.count());
     }
     if (job.ended)
         *record.mutable_ended() = to_message(*job.ended);

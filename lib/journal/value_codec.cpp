@@ -202,6 +202,17 @@ Hold to_message(const cluster::Hold& hold)
     return message;
 }
 
+Suspension to_message(const cluster::Suspension& suspension)
+{
+    Suspension message;
+    message.set_by(suspension.by);
+    message.set_by_operator(suspension.by_operator);
+    message.set_since_us(microseconds(suspension.since));
+    return message;
+}
+
+cluster::Suspension from_message(const Suspension& message) { return {message.by(), message.by_operator(), instant(message.since_us())}; }
+
 cluster::Hold from_message(const Hold& message) { return {message.by(), message.by_operator()}; }
 
 Stop to_message(const cluster::Stop& stop)

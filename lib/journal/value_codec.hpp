@@ -10,6 +10,7 @@ namespace jarvis::journal {
 Settings to_message(const cluster::Settings& settings);
 Registration to_message(const cluster::Registration& registration);
 Hold to_message(const cluster::Hold& hold);
+Suspension to_message(const cluster::Suspension& suspension);
 Stop to_message(const cluster::Stop& stop);
 Drain to_message(const cluster::Drain& drain);
 Down to_message(const cluster::Down& down);
@@ -19,6 +20,7 @@ BootClock to_message(const cluster::BootClock& clock);
 Result<cluster::Settings> from_message(const Settings& settings);
 Result<cluster::Registration> from_message(const Registration& registration);
 cluster::Hold from_message(const Hold& hold);
+cluster::Suspension from_message(const Suspension& suspension);
 cluster::Stop from_message(const Stop& stop);
 cluster::Drain from_message(const Drain& drain);
 cluster::Down from_message(const Down& down);

@@ -22,6 +22,14 @@ std::string short_uuid(const std::string& uuid)
     return text;
 }
 
+// When a job's time is over; nothing: never, or not for as long as it stands still.
+std::optional<Instant> limit_of(const NodeJob& job)
+{
+    if (!job.time_limit || job.suspensions.since)
+        return std::nullopt;
+    return job.started + *job.time_limit + job.suspensions.before;
+}
+
 // One step: the state, the instant, and the effects as they are found.
 class Step {
     State& state_;
@@ -41,7 +49,7 @@ class Step {
             if (job.phase == Phase::ended)
                 report.ended.push_back({key, job.end, job.usage});
             else
-                report.running.push_back({key, job.prepared});
+                report.running.push_back({key, job.prepared, job.suspensions.since.has_value()});
         }
         return report;
     }
@@ -151,6 +159,21 @@ class Step {
         effect(SignalJob{key, SIGCONT, SignalTarget::everything});
     }
 
+    void suspend(const JobKey& key, NodeJob& job, bool suspended)
+    {
+        auto& [since, before] = job.suspensions;
+        if (suspended && !since) {
+            since = now_;
+        } else if (!suspended && since) {
+            before += now_ - *since;
+            since.reset();
+        } else {
+            return effect(Freeze{key, suspended}); // said again: it may not have worked
+        }
+        effect(RecordSuspensions{key, job.suspensions});
+        effect(Freeze{key, suspended});
+    }
+
     // Of a job that runs: the first stop decides how the end is called and when the grace ends, and there is no later one.
     void stop(const JobKey& key, NodeJob& job, JobState verdict, std::string cause, bool at_once = false)
     {
@@ -158,6 +181,8 @@ class Step {
         job.phase = Phase::stopping;
         job.stop = Stop{verdict, std::move(cause), at_once ? now_ : now_ + state_.kill_grace};
         effect(RecordStop{key, *job.stop});
+        if (job.suspensions.since) // what stands still cannot see its SIGTERM
+            suspend(key, job, false);
         if (at_once)
             kill(key, job);
         else
@@ -268,6 +293,13 @@ class Step {
         effect(SignalJob{order.key, order.signal, order.batch_only ? SignalTarget::batch : SignalTarget::everything});
     }
 
+    void take(SuspendOrder order)
+    {
+        const auto found = state_.jobs.find(order.key);
+        if (found != state_.jobs.end() && found->second.phase == Phase::running)
+            suspend(found->first, found->second, order.suspended);
+    }
+
     void take(AckEnded ack)
     {
         const auto found = state_.jobs.find(ack.key);
@@ -289,12 +321,18 @@ class Step {
         job.time_limit = recovered.time_limit;
         job.warning = recovered.warning; // it may have been sent before: twice is better than never
         job.stop = recovered.stop;
+        job.suspensions = recovered.suspensions;
         switch (recovered.as) {
         case RecoveredJob::As::running:
             if (job.stop && job.role == Role::member) // whether the signals left before the restart is not known
                 kill(recovered.key, job);
-            else if (job.stop)
+            else if (job.stop) {
+                if (job.suspensions.since)
+                    suspend(recovered.key, job, false);
                 terminate(recovered.key);
+            }
+            else if (job.suspensions != Suspensions{})
+                effect(Freeze{recovered.key, job.suspensions.since.has_value()}); // whether it was done before the restart is not known
             return;
         case RecoveredJob::As::ended:
             return end(recovered.key, job, judge(job, recovered.facts), recovered.facts.usage);
@@ -352,7 +390,8 @@ class Step {
 
     void warn_if_due(const JobKey& key, NodeJob& job)
     {
-        if (!job.warning || !job.time_limit || now_ < job.started + *job.time_limit - job.warning->before)
+        const auto limit = limit_of(job);
+        if (!job.warning || !limit || now_ < *limit - job.warning->before)
             return;
         effect(SignalJob{key, job.warning->signal,
                          job.warning->batch_only ? SignalTarget::batch : SignalTarget::everything});
@@ -435,7 +474,7 @@ public:
     {
         for (auto& [key, job] : state_.jobs) {
             if (job.phase == Phase::running) {
-                if (job.time_limit && now_ >= job.started + *job.time_limit)
+                if (const auto limit = limit_of(job); limit && now_ >= *limit)
                     stop(key, job, JobState::timeout, fmt::format("time limit of {} reached", format_duration_exact(*job.time_limit)));
                 else
                     warn_if_due(key, job);
@@ -466,10 +505,10 @@ std::optional<Instant> next_wake(const State& state)
     if (state.link != Link::down)
         at(state.next_report);
     for (const auto& [key, job] : state.jobs) {
-        if (job.phase == Phase::running && job.time_limit) {
-            at(job.started + *job.time_limit);
+        if (const auto limit = job.phase == Phase::running ? limit_of(job) : std::nullopt) {
+            at(*limit);
             if (job.warning)
-                at(job.started + *job.time_limit - job.warning->before);
+                at(*limit - job.warning->before);
         } else if (job.phase == Phase::stopping) {
             at(job.stop->kill_at);
         }

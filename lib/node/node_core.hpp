@@ -70,12 +70,25 @@ struct SignalOrder {
     bool batch_only = false; // the script's own process alone
 };
 
+// The job is to stand still, or to go on. Its time limit does not come nearer meanwhile.
+struct SuspendOrder {
+    JobKey key;
+    bool suspended = false;
+};
+
 // The end is journaled: the node forgets the job.
 struct AckEnded {
     JobKey key;
 };
 
-using Order = std::variant<StartOrder, StopOrder, SignalOrder, AckEnded>;
+using Order = std::variant<StartOrder, StopOrder, SignalOrder, AckEnded, SuspendOrder>;
+
+// How long a job has stood still.
+struct Suspensions {
+    std::optional<Instant> since; // now
+    Duration before{};            // by those that are over
+    friend bool operator==(const Suspensions&, const Suspensions&) = default;
+};
 
 // ---- Inputs --------------------------------------------------------------------------------------------------------
 
@@ -95,6 +108,7 @@ struct RecoveredJob {
     std::optional<Duration> time_limit;
     Box<WarningSignal> warning;
     std::optional<Stop> stop; // as RecordStop gave it
+    Suspensions suspensions{}; // as RecordSuspensions gave them
     ExitFacts facts;          // ended
 };
 // The first input of a State, or none where there is nothing to recover.
@@ -164,6 +178,18 @@ struct RecordStop {
     Stop stop;
 };
 
+// Keep this with the job's order, before the Freeze that follows.
+struct RecordSuspensions {
+    JobKey key;
+    Suspensions suspensions;
+};
+
+// Stop or continue all that the job started, and what that starts. Again is fine, and so is nobody there.
+struct Freeze {
+    JobKey key;
+    bool frozen = false;
+};
+
 enum class SignalTarget : std::uint8_t {
     batch,     // the script's own process
     everything // all that the job started
@@ -188,6 +214,7 @@ struct RemoveRecord {
 struct ReportRunning {
     JobKey key;
     bool prepared = false; // a member
+    bool suspended = false;
     friend bool operator==(const ReportRunning&, const ReportRunning&) = default;
 };
 struct ReportEnded {
@@ -223,7 +250,7 @@ struct CloseConnection {
     std::string reason;
 };
 
-using Effect = std::variant<Launch, RecordStop, SignalJob, FinishMember, RemoveRecord, Send, CloseConnection>;
+using Effect = std::variant<Launch, RecordStop, SignalJob, FinishMember, RemoveRecord, Send, CloseConnection, RecordSuspensions, Freeze>;
 
 // ---- State ---------------------------------------------------------------------------------------------------------
 
@@ -243,6 +270,7 @@ struct NodeJob {
     std::optional<Duration> time_limit;
     Box<WarningSignal> warning; // not yet sent
     std::optional<Stop> stop;
+    Suspensions suspensions{};
     bool forgotten = false; // nobody waits for its end: it is not reported
     JobEnd end;             // ended
     Usage usage;            // ended

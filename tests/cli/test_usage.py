@@ -40,7 +40,8 @@ class Usage(Commands):
         self.check(2, "--signal", "jcancel", "-s", "NOPE", "7")
         self.check(2, "which jobs?", "jhold")
         self.check(2, "which jobs?", "jrelease")
-        self.check(2, "which jobs?", "jrequeue")
+        for command in ("jrequeue", "jsuspend", "jresume"):
+            self.check(2, "which jobs?", command)
         self.check(2, "\"7_[4-1]\" is no job id", "jcancel", "7_[4-1]")
         self.check(2, "say why with --reason", "jnodes", "drain", "n1")
         self.check(2, "which nodes?", "jnodes", "resume")
@@ -65,7 +66,7 @@ class Usage(Commands):
             self.check(3, "no such user: no_such_user_here", *words, "no_such_user_here")
 
     def test_no_controller_is_4(self):
-        for words in (["jqueue"], ["jcancel", "7"], ["jhold", "7"], ["jrelease", "7"], ["jrequeue", "7_3"], ["jnodes"], ["jnodes", "down", "n1", "-r", "x"], ["jnodes", "resume", "n1"],
+        for words in (["jqueue"], ["jcancel", "7"], ["jhold", "7"], ["jrelease", "7"], ["jrequeue", "7_3"], ["jsuspend", "7"], ["jresume", "7"], ["jnodes"], ["jnodes", "down", "n1", "-r", "x"], ["jnodes", "resume", "n1"],
                       ["jacct"], ["jadmin", "ping"], ["jsub", "--wrap", "true"]):
             self.check(4, "no answer from the controller: cannot connect to", *words)
 

@@ -231,9 +231,11 @@ std::optional<Command> some_submit(Draw& draw, const State& state, Token token)
 std::optional<Command> some_change(Draw& draw, const State& state, Token token)
 {
     const auto caller = some_caller(draw);
-    switch (draw.below(5)) {
+    switch (draw.below(7)) {
     case 0: return CancelJobs{token, caller, some_selections(draw, state)};
     case 1: return SignalJobs{token, caller, some_selections(draw, state), 1 + static_cast<std::int32_t>(draw.below(64)), draw.flag()};
+    case 5: return SuspendJobs{token, caller, some_selections(draw, state)};
+    case 6: return ResumeJobs{token, caller, some_selections(draw, state)};
     case 2: return HoldJobs{token, caller, some_selections(draw, state)};
     case 3: return ReleaseJobs{token, caller, some_selections(draw, state)};
     default: return RequeueJobs{token, caller, some_selections(draw, state)};

@@ -86,7 +86,7 @@ void LiveNode::carry_out(const node::Launch& launch)
     auto order = noded::order_from(*plan, launch, boot_id);
     const auto recovered = noded::recovered_from(order);
     JARVIS_REQUIRE(recovered && recovered->key == key && recovered->started == launch.started);
-    folder_[key] = {.order = std::move(order), .stop = {}, .exit = {}};
+    folder_[key] = {.order = std::move(order), .stop = {}, .suspension = {}, .exit = {}};
 }
 
 void LiveNode::carry_out(const node::RecordStop& stop)
@@ -96,6 +96,21 @@ void LiveNode::carry_out(const node::RecordStop& stop)
     JARVIS_REQUIRE(read && *read == stop.stop);
     if (const auto found = folder_.find(stop.key); found != folder_.end())
         found->second.stop = record;
+}
+
+void LiveNode::carry_out(const node::RecordSuspensions& record)
+{
+    const auto written = noded::record_from(record.suspensions);
+    const auto read = noded::suspensions_from(written);
+    JARVIS_REQUIRE(read && *read == record.suspensions);
+    if (const auto found = folder_.find(record.key); found != folder_.end())
+        found->second.suspension = written;
+}
+
+void LiveNode::carry_out(const node::Freeze& freeze)
+{
+    if (const auto found = state_.jobs.find(freeze.key); found != state_.jobs.end())
+        JARVIS_REQUIRE(found->second.suspensions.since.has_value() == freeze.frozen);
 }
 
 void LiveNode::carry_out(const node::SignalJob& signal) { JARVIS_REQUIRE(signal.signal > 0 && signal.signal <= 64); }
@@ -175,6 +190,9 @@ void LiveNode::restart(Draw& draw)
         if (record.stop)
             if (auto stop = noded::stop_from(*record.stop))
                 job->stop = std::move(*stop);
+        if (record.suspension)
+            if (auto suspensions = noded::suspensions_from(*record.suspension))
+                job->suspensions = *suspensions;
         if (record.exit)
             job->facts = noded::facts_from(*record.exit).value_or(node::ExitFacts{});
         using As = node::RecoveredJob::As;

@@ -17,6 +17,7 @@ class LiveNode {
     struct Record {
         wire::LaunchOrder order;
         std::optional<wire::StopRecord> stop;
+        std::optional<wire::SuspensionRecord> suspension;
         std::optional<wire::ExitRecord> exit;
         bool lost = false; // its shepherd left no exit record
     };
@@ -28,6 +29,8 @@ class LiveNode {
     void feed(node::Input input);
     void carry_out(const node::Launch& launch);
     void carry_out(const node::RecordStop& stop);
+    void carry_out(const node::RecordSuspensions& record);
+    void carry_out(const node::Freeze& freeze);
     void carry_out(const node::SignalJob& signal);
     void carry_out(const node::FinishMember& member);
     void carry_out(const node::RemoveRecord& removal);

@@ -69,7 +69,7 @@ wire::Welcome some_welcome(Draw& draw)
 
 void fill_body(Draw& draw, wire::ToNode& message)
 {
-    switch (draw.below(6)) {
+    switch (draw.below(7)) {
     case 0: *message.mutable_welcome() = some_welcome(draw); break;
     case 1:
     case 2: *message.mutable_start() = some_start(draw); break;
@@ -82,6 +82,10 @@ void fill_body(Draw& draw, wire::ToNode& message)
         name_job(draw, *message.mutable_signal());
         message.mutable_signal()->set_signal(static_cast<std::int8_t>(draw.byte()));
         message.mutable_signal()->set_batch_only(draw.flag());
+        break;
+    case 5:
+        name_job(draw, *message.mutable_suspend());
+        message.mutable_suspend()->set_suspended(draw.flag());
         break;
     default: name_job(draw, *message.mutable_ack()); break;
     }

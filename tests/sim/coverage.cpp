@@ -25,6 +25,7 @@ constexpr std::array changes{
     "state: RUNNING -> COMPLETED",   "state: RUNNING -> FAILED",      "state: RUNNING -> TIMEOUT",     "state: RUNNING -> NODE_FAIL",
     "state: RUNNING -> PENDING",     "state: COMPLETING -> CANCELLED", "state: COMPLETING -> COMPLETED", "state: COMPLETING -> FAILED",
     "state: COMPLETING -> PENDING",  "state: COMPLETING -> NODE_FAIL", "state: FAILED -> PENDING",      "state: COMPLETED -> PENDING",
+    "state: RUNNING -> SUSPENDED",   "state: SUSPENDED -> RUNNING",   "state: SUSPENDED -> COMPLETING",
 };
 
 // One name for each type of a variant.

@@ -15,6 +15,8 @@ cluster::NodeReport report_of(const node::Report& report)
         result.running.push_back({running.key.job, running.key.incarnation});
         if (running.prepared)
             result.prepared.push_back(result.running.back());
+        if (running.suspended)
+            result.suspended.insert(result.running.back());
     }
     for (const auto& ended : report.ended)
         result.ended.push_back({{ended.key.job, ended.key.incarnation}, ended.end, ended.usage});
@@ -179,6 +181,8 @@ void Network::route(cluster::Effect effect)
         order(stop->node, stop_order(*stop));
     else if (const auto* signal = std::get_if<cluster::SignalOnNode>(&effect))
         order(signal->node, node::SignalOrder{{signal->job.job, signal->job.incarnation}, signal->signal, signal->batch_only});
+    else if (const auto* suspend = std::get_if<cluster::SuspendOnNode>(&effect))
+        order(suspend->node, node::SuspendOrder{{suspend->job.job, suspend->job.incarnation}, suspend->suspended});
     else if (const auto* ack = std::get_if<cluster::AckOnNode>(&effect))
         order(ack->node, node::AckEnded{{ack->job.job, ack->job.incarnation}});
 }

@@ -172,7 +172,7 @@ void SimClients::add_relations(JobRequest& request)
 void SimClients::change(JobId job)
 {
     const cluster::Caller owner{0, "root", cluster::Role::admin};
-    switch (world_.below(6)) {
+    switch (world_.below(7)) {
     case 0:
     case 1: send_(cluster::CancelJobs{0, owner, {some_of(job), some_of(job)}}); break;
     case 2:
@@ -183,6 +183,10 @@ void SimClients::change(JobId job)
         send_(cluster::RequeueJobs{0, owner, {some_of(job)}});
         if (world_.chance(0.3))
             world_.after(world_.between(0s, 1min), [this, job] { give_up(job); });
+        break;
+    case 5:
+        send_(cluster::SuspendJobs{0, owner, {some_of(job)}});
+        world_.after(world_.between(1s, 3h), [this, job, owner] { send_(cluster::ResumeJobs{0, owner, {{job.value, {}}}}); });
         break;
     case 4: send_(cluster::SignalJobs{0, owner, {some_of(job)}, 10, false}); break;
     default: send_(cluster::CancelJobs{0, {4711, "mallory", cluster::Role::user}, {{job.value, {}}}}); break; // not theirs
@@ -206,6 +210,7 @@ void SimClients::release_all(const std::set<JobId>& jobs)
     std::vector<JobSelection> all;
     for (JobId job : jobs)
         all.push_back({job.value, {}});
+    send_(cluster::ResumeJobs{0, {0, "root", cluster::Role::admin}, all});
     send_(cluster::ReleaseJobs{0, {0, "root", cluster::Role::admin}, std::move(all)});
     send_(cluster::ResumeNodes{0, {0, "root", cluster::Role::admin}, {"n0", "n1", "n2", "n3", "g0"}});
 }

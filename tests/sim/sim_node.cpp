@@ -136,6 +136,7 @@ node::Recovered SimNode::recovered() const
             job.warning = record.order.request.warning;
         }
         job.stop = record.stop;
+        job.suspensions = record.suspensions;
         if (record.exit)
             job.facts = *record.exit;
         input.cluster = record.cluster;
@@ -209,6 +210,11 @@ void SimNode::carry_out(node::Effect effect)
             found->second.stop = stop->stop;
             found->second.stopped = clock();
         }
+    } else if (auto* suspended = std::get_if<node::RecordSuspensions>(&effect)) {
+        if (auto found = folder_.find(suspended->key); found != folder_.end())
+            found->second.suspensions = suspended->suspensions;
+    } else if (auto* frozen = std::get_if<node::Freeze>(&effect)) {
+        freeze(*frozen);
     } else if (auto* sent = std::get_if<node::SignalJob>(&effect)) {
         signal(*sent);
     } else if (auto* finished = std::get_if<node::FinishMember>(&effect)) {
@@ -248,18 +254,46 @@ void SimNode::run_process(node::JobKey key)
         return run_member(key);
     const auto& cores = folder_[key].order.placement.cores;
     witness_.started(name_, key, cores, folder_[key].order.node_count);
-    const auto life = ++process_lives_;
-    processes_[key] = {.cores = cores, .ignores_term = world_.chance(0.1), .life = life};
+    auto& process = processes_[key];
+    process = {.cores = cores, .ignores_term = world_.chance(0.1), .life = ++process_lives_};
     ++world_.count["job: process started"];
     const auto kind = world_.below(10); // a third is so short that it is over while messages about it are still on the way
     const auto runs = kind < 3 ? world_.between(10ms, 20s) : kind < 5 ? world_.between(1s, 10min) : world_.between(1min, 5h);
-    const int status = world_.chance(0.8) ? 0 : static_cast<int>(world_.below(256)) << 8;
-    const bool shepherd_dies = world_.fault(0.01);
+    process.status = world_.chance(0.8) ? 0 : static_cast<int>(world_.below(256)) << 8;
+    process.shepherd_dies = world_.fault(0.01);
+    process.until = world_.now + runs;
     world_.say("{}: job {}.{} runs, for {} s at most", name_, key.job, key.incarnation, runs / 1s);
-    world_.after(runs, [this, key, life, status, shepherd_dies] {
-        if (auto found = processes_.find(key); found != processes_.end() && found->second.life == life)
-            end_process(key, status, !shepherd_dies);
+    plan_end(key);
+    freeze({key, folder_[key].suspensions.since.has_value()}); // an order to freeze is repeated until there is something
+}
+
+void SimNode::plan_end(node::JobKey key)
+{
+    const auto& planned = processes_.at(key);
+    world_.after(planned.until - world_.now, [this, key, life = planned.life, until = planned.until] {
+        const auto found = processes_.find(key);
+        if (found == processes_.end() || found->second.life != life || found->second.frozen || found->second.until != until)
+            return;
+        const bool shepherd_dies = found->second.shepherd_dies;
+        end_process(key, found->second.status, !shepherd_dies);
     });
+}
+
+void SimNode::freeze(const node::Freeze& order)
+{
+    const auto found = processes_.find(order.key);
+    if (found == processes_.end() || found->second.member || found->second.frozen == order.frozen)
+        return;
+    auto& process = found->second;
+    process.frozen = order.frozen;
+    world_.say("{}: job {}.{} {}", name_, order.key.job, order.key.incarnation, order.frozen ? "stands still" : "goes on");
+    if (order.frozen) {
+        ++world_.count["job: stood still"];
+        process.until -= world_.now;
+    } else {
+        process.until += world_.now;
+        plan_end(order.key);
+    }
 }
 
 void SimNode::run_member(node::JobKey key)
@@ -317,7 +351,7 @@ void SimNode::check_deadlines(node::JobKey key) const
     const auto& record = found->second;
     const auto latest = [&](Instant due) { return std::max(due, daemon_since_) + 30s + 10s; };
     if (const auto limit = record.order.request.time_limit;
-        limit && record.order.role == node::Role::script && clock() > latest(record.started + *limit))
+        limit && record.order.role == node::Role::script && !record.suspensions.since && clock() > latest(record.started + *limit + record.suspensions.before))
         broken("incarnation {} of job {} outlived its time limit on {}", key.incarnation, key.job, name_);
     if (record.stopped && clock() > latest(*record.stopped))
         broken("incarnation {} of job {} on {} was told to end and went on", key.incarnation, key.job, name_);
@@ -328,7 +362,8 @@ void SimNode::signal(const node::SignalJob& sent)
     const auto found = processes_.find(sent.key);
     if (found == processes_.end() || found->second.member)
         return;
-    const bool ends = sent.signal == SIGKILL || (sent.signal == SIGTERM && !found->second.ignores_term);
+    // What stands still cannot act on its SIGTERM.
+    const bool ends = sent.signal == SIGKILL || (sent.signal == SIGTERM && !found->second.ignores_term && !found->second.frozen);
     if (!ends)
         return;
     world_.after(world_.between(100us, 50ms), [this, key = sent.key, life = found->second.life, number = sent.signal] {

@@ -77,6 +77,10 @@ private:
         bool ignores_term = false;
         std::uint64_t life = 0;
         bool member = false;
+        int status = 0;              // with which it will exit
+        bool shepherd_dies = false;
+        Duration until{};            // the world's time of its end; of a frozen one, what is left
+        bool frozen = false;
     };
     // What is in a job's run-time folder.
     struct Record {
@@ -86,6 +90,7 @@ private:
         Instant started;
         std::optional<node::Stop> stop;
         std::optional<Instant> stopped; // when that was
+        node::Suspensions suspensions{};
         std::optional<node::ExitFacts> exit;
     };
 
@@ -116,6 +121,8 @@ private:
     void finish_member(const node::FinishMember& finish);
     void end_process(node::JobKey key, std::optional<int> wait_status, bool record);
     void signal(const node::SignalJob& signal);
+    void freeze(const node::Freeze& freeze);
+    void plan_end(node::JobKey key);
     void check_deadlines(node::JobKey key) const;
     node::Recovered recovered() const;
 };

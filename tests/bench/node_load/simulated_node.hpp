@@ -69,6 +69,8 @@ class SimulatedNode {
     void set_welcomed(bool welcomed);
     void execute(node::Launch& launch);
     void execute(node::RecordStop&) {}
+    void execute(node::RecordSuspensions&) {}
+    void execute(node::Freeze&) {}
     void execute(node::SignalJob& signal);
     void execute(node::FinishMember& finish);
     void execute(node::RemoveRecord& record);

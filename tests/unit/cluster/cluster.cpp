@@ -218,6 +218,8 @@ std::string Cluster::signal(const Caller& caller, Jobs jobs, int signal, bool ba
     return ask(SignalJobs{0, caller, selections(jobs), signal, batch_only});
 }
 std::string Cluster::hold(const Caller& caller, Jobs jobs) { return ask(HoldJobs{0, caller, selections(jobs)}); }
+std::string Cluster::suspend(const Caller& caller, Jobs jobs) { return ask(SuspendJobs{0, caller, selections(jobs)}); }
+std::string Cluster::go_on(const Caller& caller, Jobs jobs) { return ask(ResumeJobs{0, caller, selections(jobs)}); }
 std::string Cluster::release(const Caller& caller, Jobs jobs) { return ask(ReleaseJobs{0, caller, selections(jobs)}); }
 std::string Cluster::drain(const Caller& caller, std::vector<std::string> names, std::string why)
 {

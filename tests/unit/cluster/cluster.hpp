@@ -142,6 +142,8 @@ public:
     std::string hold(const Caller& caller, Jobs jobs);
     std::string release(const Caller& caller, Jobs jobs);
     std::string requeue(const Caller& caller, Jobs jobs);
+    std::string suspend(const Caller& caller, Jobs jobs);
+    std::string go_on(const Caller& caller, Jobs jobs);
     std::string drain(const Caller& caller, std::vector<std::string> nodes, std::string reason);
     std::string resume(const Caller& caller, std::vector<std::string> nodes);
     std::string down(const Caller& caller, std::vector<std::string> nodes, std::string reason, bool confirmed = false);

@@ -44,6 +44,11 @@ struct EventText {
     {
         return fmt::format("held {} by {}{}", e.job, e.hold.by, e.hold.by_operator ? " as operator" : "");
     }
+    std::string operator()(const JobSuspended& e) const
+    {
+        return fmt::format("suspended {} by {}{}", e.job, e.by, e.by_operator ? " as operator" : "");
+    }
+    std::string operator()(const JobResumed& e) const { return fmt::format("resumed {}", e.job); }
     std::string operator()(const JobReleased& e) const { return fmt::format("released {}", e.job); }
     std::string operator()(const BeginReached& e) const { return fmt::format("begin {}", e.job); }
     std::string operator()(const JobStarted& e) const
@@ -114,6 +119,10 @@ struct EffectText {
     std::string operator()(const SignalOnNode& e) const
     {
         return fmt::format("signal {}{} to {} on {}", e.signal, e.batch_only ? " (batch)" : "", key(e.job), node_name(state, e.node));
+    }
+    std::string operator()(const SuspendOnNode& e) const
+    {
+        return fmt::format("{} {} on {}", e.suspended ? "freeze" : "thaw", key(e.job), node_name(state, e.node));
     }
     std::string operator()(const AckOnNode& e) const { return fmt::format("ack {} on {}", key(e.job), node_name(state, e.node)); }
 };

@@ -71,6 +71,14 @@ BOOST_AUTO_TEST_CASE(stops_ends_and_requeues)
     BOOST_TEST(refusal(JobRequeued{JobId{10}, Incarnation{1}, ""}) == "a requeue does not fit job 10, which is PENDING");
 }
 
+BOOST_AUTO_TEST_CASE(suspensions)
+{
+    BOOST_TEST(refusal(JobSuspended{JobId{7}, "alice", false}) == "a suspension does not fit job 7, which is COMPLETING");
+    BOOST_TEST(refusal(JobSuspended{JobId{10}, "alice", false}) == "a suspension does not fit job 10, which is PENDING");
+    BOOST_TEST(refusal(JobResumed{JobId{7}}) == "a resumption does not fit job 7, which is COMPLETING");
+    BOOST_TEST(refusal(JobResumed{JobId{11}}) == "a resumption names job 11, which does not exist");
+}
+
 BOOST_AUTO_TEST_CASE(removals)
 {
     BOOST_TEST(refusal(JobForgotten{JobId{9}}) == "fits");

@@ -213,11 +213,25 @@ std::vector<NamedEvent> history_of_nodes()
     };
 }
 
+// A job that stands still for the second time.
+std::vector<NamedEvent> history_of_suspensions()
+{
+    auto request = plain_request();
+    request.begin.reset();
+    return {
+        {"job_submitted_14", submitted(14, request)},
+        {"job_started_14", JobStarted{JobId{14}, Incarnation{1}, {{{.node = NodeId{3}, .cores = CoreSet::range(0, 1), .memory = {}}}}}},
+        {"job_suspended", cluster::JobSuspended{JobId{14}, "alice", false}},
+        {"job_resumed", cluster::JobResumed{JobId{14}}},
+        {"job_suspended_again", cluster::JobSuspended{JobId{14}, "otto", true}},
+    };
+}
+
 } // namespace
 
 std::vector<HistoryPart> history_parts()
 {
-    return {{"groups.hex", history_0_1()}, {"groups_nodes.hex", history_of_nodes()}};
+    return {{"groups.hex", history_0_1()}, {"groups_nodes.hex", history_of_nodes()}, {"groups_suspensions.hex", history_of_suspensions()}};
 }
 
 std::vector<NamedEvent> history()

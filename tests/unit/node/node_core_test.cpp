@@ -438,6 +438,101 @@ BOOST_AUTO_TEST_CASE(a_signal_goes_to_the_script_or_to_everything)
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_SUITE(suspensions)
+
+BOOST_AUTO_TEST_CASE(a_job_stands_still_and_goes_on)
+{
+    auto node = running(key(1));
+    node.now = Instant(10s);
+    node.order(SuspendOrder{key(1), true});
+    BOOST_REQUIRE_EQUAL(node.all<RecordSuspensions>().size(), 1u);
+    BOOST_TEST((node.all<RecordSuspensions>().front().suspensions == Suspensions{Instant(10s), {}}));
+    BOOST_TEST(node.all<Freeze>().front().frozen);
+    node.pass_until(Instant(25s));
+    BOOST_REQUIRE(!node.sent<Report>().empty());
+    BOOST_TEST(node.sent<Report>().back().running.front().suspended);
+    node.order(SuspendOrder{key(1), false});
+    BOOST_TEST((node.all<RecordSuspensions>().front().suspensions == Suspensions{{}, 15s}));
+    BOOST_TEST(!node.all<Freeze>().front().frozen);
+}
+
+BOOST_AUTO_TEST_CASE(an_order_that_comes_twice_records_nothing_new)
+{
+    auto node = running(key(1));
+    node.order(SuspendOrder{key(1), true});
+    node.now += 5s;
+    node.order(SuspendOrder{key(1), true});
+    BOOST_TEST(node.all<RecordSuspensions>().empty());
+    BOOST_TEST(node.all<Freeze>().size() == 1u);
+    node.order(SuspendOrder{key(2), true}); // not here
+    BOOST_TEST(node.all<Freeze>().empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_time_limit_does_not_come_nearer)
+{
+    auto node = running(key(1), 60s);
+    node.pass_until(Instant(50s));
+    node.order(SuspendOrder{key(1), true});
+    node.pass_until(Instant(1000s));
+    BOOST_TEST(node.all<RecordStop>().empty());
+    node.order(SuspendOrder{key(1), false});
+    node.pass_until(Instant(1009s));
+    BOOST_TEST(node.all<RecordStop>().empty());
+    node.pass_until(Instant(1010s));
+    BOOST_TEST(node.all<RecordStop>().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_lets_it_go_on_before_its_sigterm)
+{
+    auto node = running(key(1));
+    node.order(SuspendOrder{key(1), true});
+    node.order(StopOrder{key(1), StopWhy::cancelled, "cancelled by alice"});
+    std::vector<std::string> order;
+    for (const auto& effect : node.effects)
+        if (std::holds_alternative<RecordStop>(effect))
+            order.emplace_back("stop");
+        else if (const auto* freeze = std::get_if<Freeze>(&effect))
+            order.emplace_back(freeze->frozen ? "freeze" : "thaw");
+        else if (const auto* signal = std::get_if<SignalJob>(&effect); signal && signal->signal == SIGTERM)
+            order.emplace_back("term");
+    BOOST_TEST(order == (std::vector<std::string>{"stop", "thaw", "term"}), boost::test_tools::per_element());
+    node.order(SuspendOrder{key(1), true}); // an older order, late
+    BOOST_TEST(node.all<Freeze>().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_restart_knows_how_long_it_stood_still)
+{
+    Node node;
+    node.now = Instant(100s);
+    RecoveredJob job{.key = key(1), .started = Instant(0s)};
+    job.time_limit = 60s;
+    job.suspensions = {.since = Instant(20s), .before = 5s};
+    node.feed(Recovered{our_cluster, epoch, {job}});
+    BOOST_REQUIRE_EQUAL(node.all<Freeze>().size(), 1u);
+    BOOST_TEST(node.all<Freeze>().front().frozen);
+    node.connect();
+    node.order(SuspendOrder{key(1), false}); // after 85 s in all
+    node.pass_until(Instant(144s));
+    BOOST_TEST(node.all<RecordStop>().empty());
+    node.pass_until(Instant(145s));
+    BOOST_TEST(node.all<RecordStop>().size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_told_to_end_before_the_restart_is_let_go)
+{
+    Node node;
+    node.now = Instant(100s);
+    RecoveredJob job{.key = key(1), .started = Instant(0s)};
+    job.stop = Stop{JobState::cancelled, "cancelled by alice", Instant(120s)};
+    job.suspensions = {.since = Instant(20s), .before = {}};
+    node.feed(Recovered{our_cluster, epoch, {job}});
+    BOOST_REQUIRE_EQUAL(node.all<Freeze>().size(), 1u);
+    BOOST_TEST(!node.all<Freeze>().front().frozen);
+    BOOST_TEST(node.signals().front() == SIGTERM);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(ends)
 
 BOOST_AUTO_TEST_CASE(an_end_is_repeated_until_it_is_acknowledged)
