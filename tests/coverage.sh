@@ -35,7 +35,7 @@ if $build; then
 fi
 if $tests; then
     find "$folder" -name '*.gcda' -delete
-    ctest --test-dir "$folder" --output-on-failure -j "$(nproc)" -L '^short$' -E '^(bench_|node_load|chaos|sim_mutations|fuzz|install|system_quickstart)' \
+    ctest --test-dir "$folder" --output-on-failure -j "$(nproc)" -L '^short$' -E '^(bench_|node_load|chaos|sim_mutations|fuzz|install|system_quickstart|vm_)' \
         "${only[@]}" </dev/null || status=1
 fi
 

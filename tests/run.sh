@@ -5,11 +5,12 @@
 #   --full          also the long tests, the daemons' tests under asan and tsan, a debug build, and coverage (hours)
 #   --preset P      only this preset: release, debug, asan or tsan
 #   --no-install    do not look after packages
+#   --no-vm         leave out the tests in virtual machines
 #   --only REGEX    only the tests whose names match (those of a sanitizer's build are called asan.NAME or tsan.NAME)
 #   --help          this text
 #
 # The short tier builds release and runs all its short tests, builds asan and runs its unit tests and simulations, and fuzzes each
-# target for 10 seconds: about 45 minutes on 2 cores, most of them for compiling. Times of the stages are printed as they end;
+# target for 10 seconds: about 50 minutes on 2 cores, most of them for compiling. Times of the stages are printed as they end;
 # ctest's summary comes last.
 set -euo pipefail
 
@@ -18,13 +19,15 @@ cd "$root"
 full=false
 preset=
 install=true
+vm=true
 only=
-usage() { sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 while [[ $# -gt 0 ]]; do
     case $1 in
         --full) full=true; shift ;;
         --preset) preset=${2:?--preset needs a name}; shift 2 ;;
         --no-install) install=false; shift ;;
+        --no-vm) vm=false; shift ;;
         --only) only=${2:?--only needs a regular expression}; shift 2 ;;
         -h | --help) usage; exit 0 ;;
         *) echo "tests/run.sh: unknown argument '$1' (see --help)" >&2; exit 2 ;;
@@ -52,6 +55,7 @@ stage() {
 if $install; then
     stage "packages"
     groups=(build test fuzz)
+    if $vm; then groups+=(vm); fi
     if $full; then groups+=(coverage); fi
     contrib/packages.sh install "${groups[@]}"
 fi
@@ -95,6 +99,14 @@ else
     fi
 fi
 if $full; then tier=(); else tier=(-L '^short$'); fi
+
+if $vm; then
+    stage "kernel of the virtual machines"
+    # Their tests fail, and say so, when it is not there; all others run.
+    tests/vm/run --prepare || true
+else
+    export JARVIS_NO_VM=1
+fi
 
 stage "tests"
 # Leaks of libraries that keep their tables are no finding of ours; everything else stops the program at once.
