@@ -1,6 +1,7 @@
 // jsub: submits a batch script and prints the job's id.
 #include "base/escape.hpp"
 #include "client/json.hpp"
+#include "client/listing.hpp"
 #include "client/query.hpp"
 #include "client/script.hpp"
 #include "client/submit.hpp"
@@ -120,7 +121,7 @@ int answer(const Program& program, const SubmitOptions& options, const wire::Sub
     if (options.json)
         fmt::print("{}", submit_json(reply, request_id));
     else if (options.test_only)
-        fmt::print("{}\n", escape_for_terminal(reply.text()));
+        fmt::print("{}", test_text(reply));
     else
         fmt::print("{}\n", reply.job_id());
     if (!options.wait || options.test_only)

@@ -323,7 +323,9 @@ private:
     asio::awaitable<void> query_nodes(const wire::Request& request)
     {
         std::vector<std::string> names(request.query_nodes().names().begin(), request.query_nodes().names().end());
-        auto collect = [names](const Replica& replica) { return std::pair(replica.state().sequence, find_nodes(replica, names)); };
+        auto collect = [names, holdings = request.query_nodes().holdings()](const Replica& replica) {
+            return std::pair(replica.state().sequence, find_nodes(replica, names, holdings));
+        };
         auto list = co_await front_.ask(std::move(collect));
         if (!list) {
             reply_error(request.tag(), list.error());

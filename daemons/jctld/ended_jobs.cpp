@@ -4,12 +4,45 @@
 
 namespace jarvis::jctld {
 
-NodeBriefs make_briefs(const cluster::State& state)
+namespace {
+
+NodeParts parts_of(const Topology& topology)
+{
+    NodeParts parts;
+    for (const auto& core : topology.cores) {
+        parts.pus.insert(parts.pus.end(), core.pus.begin(), core.pus.end());
+        parts.pus_end.push_back(static_cast<std::uint32_t>(parts.pus.size()));
+    }
+    parts.devices = topology.devices;
+    return parts;
+}
+
+std::string_view bytes_of(const std::vector<std::uint32_t>& numbers)
+{
+    return {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(std::uint32_t)};
+}
+
+} // namespace
+
+std::uint64_t HashParts::operator()(const NodeParts& parts) const noexcept
+{
+    auto hash = keyed_hash(bytes_of(parts.pus), keyed_hash(bytes_of(parts.pus_end)));
+    for (const auto& device : parts.devices)
+        hash = keyed_hash(device.address, hash);
+    return hash;
+}
+
+NodeBriefs make_briefs(const cluster::State& state, const NodeBriefs& earlier, const std::set<NodeId>& registered)
 {
     auto briefs = std::make_shared<std::vector<NodeBrief>>();
+    briefs->reserve(state.nodes.size());
     for (const auto& node : state.nodes) {
         const auto capabilities = node.registration ? node.registration->capabilities : Capabilities{};
-        briefs->push_back({node.name, std::string(name(confinement_of(capabilities))), format_capabilities(capabilities)});
+        auto& brief = briefs->emplace_back(node.name, std::string(name(confinement_of(capabilities))), format_capabilities(capabilities));
+        if (earlier && node.id.value < earlier->size() && !registered.contains(node.id))
+            brief.parts = (*earlier)[node.id.value].parts;
+        else if (node.registration)
+            brief.parts = parts_of(node.registration->topology);
     }
     return briefs;
 }

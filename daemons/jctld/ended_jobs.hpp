@@ -1,22 +1,37 @@
 // The incarnations that a group of events ended: what the accounting history is made of.
 #pragma once
 
+#include "base/interned.hpp"
 #include "cluster/events.hpp"
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace jarvis::jctld {
+
+// What placements count by index, as people and programs on the node know it.
+struct NodeParts {
+    std::vector<std::uint32_t> pus;     // of all cores, core by core
+    std::vector<std::uint32_t> pus_end; // where those of each core end
+    std::vector<Device> devices;
+    friend bool operator==(const NodeParts&, const NodeParts&) = default;
+};
+struct HashParts {
+    std::uint64_t operator()(const NodeParts& parts) const noexcept;
+};
 
 // What of a node a job's description needs; jobs that are rendered on other threads hold on to one.
 struct NodeBrief {
     std::string name;
     std::string confinement;
     std::string enforced;
+    Interned<NodeParts, HashParts> parts; // most nodes of a cluster are alike
 };
 using NodeBriefs = std::shared_ptr<const std::vector<NodeBrief>>;
-NodeBriefs make_briefs(const cluster::State& state);
+// With briefs of an earlier state and the nodes that have registered since, only the parts of these are made anew.
+NodeBriefs make_briefs(const cluster::State& state, const NodeBriefs& earlier = {}, const std::set<NodeId>& registered = {});
 
 // A job as it is shown or recorded. A line of an array may stand for tasks that are no jobs of their own.
 struct ShownJob {

@@ -1,6 +1,6 @@
 #include "queries.hpp"
 
-#include "base/units.hpp"
+#include "base/hostlist.hpp"
 #include "cluster/authorize.hpp"
 #include "cluster/submit.hpp"
 #include "views.hpp"
@@ -71,35 +71,27 @@ const wire::Reply* JobListRenderer::next()
     return &reply_;
 }
 
-wire::NodeList find_nodes(const Replica& replica, const std::vector<std::string>& names)
+wire::NodeList find_nodes(const Replica& replica, const std::vector<std::string>& names, bool holdings)
 {
     const auto& state = replica.state();
     wire::NodeList list;
+    const auto add = [&](const cluster::Node& node) {
+        auto& view = *list.add_nodes() = node_view(state, node);
+        if (holdings)
+            put_holdings(state, node, view);
+    };
     if (names.empty())
         for (const auto& node : state.nodes)
             if (node.declared || !node.jobs.empty())
-                *list.add_nodes() = node_view(state, node);
+                add(node);
     for (const auto& name : names) {
         if (const auto* node = state.find_node(name))
-            *list.add_nodes() = node_view(state, *node);
+            add(*node);
         else
             list.add_unknown_names(name);
     }
     return list;
 }
-
-namespace {
-
-std::string describe_part(const cluster::State& state, const NodePlacement& part)
-{
-    std::vector<std::string> memory;
-    for (const auto& share : part.memory)
-        memory.push_back(fmt::format("{} on NUMA node {}", format_memory_size(share.memory), share.numa));
-    return fmt::format("{}: cores {}; memory {}", state.nodes[part.node.value].name, format_list(part.cores),
-                       memory.empty() ? "none" : fmt::format("{}", fmt::join(memory, ", ")));
-}
-
-} // namespace
 
 wire::SubmitReply test_submit(const Replica& replica, const JobRequest& request)
 {
@@ -122,10 +114,12 @@ wire::SubmitReply test_submit(const Replica& replica, const JobRequest& request)
         reply.set_text("it would wait: " + cluster::why_not(state, index, job).text);
     } else {
         reply.set_would_start_now(true);
-        std::vector<std::string> parts;
-        for (const auto& part : place->nodes)
-            parts.push_back(describe_part(state, part));
-        reply.set_text(fmt::format("it would start now on {}", fmt::join(parts, "; on ")));
+        std::vector<std::string> names;
+        for (const auto& part : place->nodes) {
+            *reply.add_nodes() = job_node(part, (*replica.briefs())[part.node.value]);
+            names.push_back(state.nodes[part.node.value].name);
+        }
+        reply.set_text(fmt::format("it would start now on {}", compress_hostlist(names)));
     }
     return reply;
 }

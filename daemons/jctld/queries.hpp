@@ -71,7 +71,8 @@ public:
     const JobAnswer& answer() const { return answer_; }
 };
 
-wire::NodeList find_nodes(const Replica& replica, const std::vector<std::string>& names);
+// With `holdings`: and who holds what of each.
+wire::NodeList find_nodes(const Replica& replica, const std::vector<std::string>& names, bool holdings);
 
 // --test-only: whether the request would start now, and where, or what it would wait for.
 wire::SubmitReply test_submit(const Replica& replica, const JobRequest& request);

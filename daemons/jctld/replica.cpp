@@ -99,7 +99,7 @@ void Replica::run()
 void Replica::refresh_briefs()
 {
     if (std::exchange(briefs_stale_, false))
-        briefs_ = make_briefs(state_);
+        briefs_ = make_briefs(state_, briefs_, std::exchange(registered_, {}));
 }
 
 EndedIds Replica::take_events(const cluster::EventGroup& group)
@@ -113,6 +113,8 @@ EndedIds Replica::take_events(const cluster::EventGroup& group)
         collector.after(state_, event);
         counter_.after(state_, event);
         nodes_changed |= changes_nodes(event);
+        if (const auto* registered = std::get_if<cluster::NodeRegistered>(&event))
+            registered_.insert(registered->node);
     }
     state_.sequence = group.sequence;
     counter_.after_group(state_, group);

@@ -40,6 +40,7 @@ private:
     cluster::AdviceBoard board_;
     NodeBriefs briefs_;
     bool briefs_stale_ = false;      // a node has come since
+    std::set<NodeId> registered_;    // since the briefs were made
     EventCounter counter_;
     Listeners listeners_;
     std::mutex mutex_;

@@ -94,6 +94,37 @@ void put_summary(const ShownJob& shown, const std::vector<NodeBrief>& nodes, wir
     }
 }
 
+wire::JobNode job_node(const NodePlacement& part, const NodeBrief& brief)
+{
+    wire::JobNode node;
+    node.set_name(brief.name);
+    node.set_cores(format_list(part.cores));
+    for (const auto& share : part.memory)
+        *node.add_memory() = wire::to_message(share);
+    node.set_confinement(brief.confinement);
+    node.set_enforced(brief.enforced);
+    // The node may have registered with less since an ended job had it.
+    const auto& parts = *brief.parts;
+    CoreSet pus;
+    bool known = true;
+    part.cores.for_each([&](std::uint32_t core) {
+        known = known && core < parts.pus_end.size();
+        if (known)
+            for (auto i = core == 0 ? 0 : parts.pus_end[core - 1]; i < parts.pus_end[core]; ++i)
+                pus.insert(parts.pus[i]);
+    });
+    if (known)
+        node.set_pus(format_list(pus));
+    for (const auto index : part.devices)
+        if (index < parts.devices.size()) {
+            auto& device = *node.add_devices();
+            device.set_resource(parts.devices[index].resource);
+            device.set_type(parts.devices[index].type);
+            device.set_address(parts.devices[index].address);
+        }
+    return node;
+}
+
 wire::JobDetail job_detail(const ShownJob& shown, const std::vector<NodeBrief>& nodes)
 {
     const auto& job = *shown.job;
@@ -103,16 +134,8 @@ wire::JobDetail job_detail(const ShownJob& shown, const std::vector<NodeBrief>& 
     detail.set_dependency(cluster::waits_text(job, 100));
     detail.set_retries_used(job.failed_attempts);
     if (job.run)
-        for (const auto& part : job.run->placement.nodes) {
-            const auto& brief = nodes[part.node.value];
-            auto& node = *detail.add_nodes();
-            node.set_name(brief.name);
-            node.set_cores(format_list(part.cores));
-            for (const auto& share : part.memory)
-                *node.add_memory() = wire::to_message(share);
-            node.set_confinement(brief.confinement);
-            node.set_enforced(brief.enforced);
-        }
+        for (const auto& part : job.run->placement.nodes)
+            *detail.add_nodes() = job_node(part, nodes[part.node.value]);
     if (job.ended)
         detail.set_elapsed_us(job.ended->usage.elapsed.count());
     detail.set_output_path(expand(*job.request->output, job, nodes));
@@ -190,6 +213,22 @@ wire::NodeView node_view(const cluster::State& state, const cluster::Node& node)
     for (std::uint32_t numa = 0; numa < topology.numa_nodes.size(); ++numa)
         *view.add_numa_used() = wire::to_message(NumaShare{numa, topology.numa_nodes[numa].memory - node.free.memory[numa]});
     return view;
+}
+
+void put_holdings(const cluster::State& state, const cluster::Node& node, wire::NodeView& view)
+{
+    for (JobId id : node.jobs) {
+        const auto job = state.find(id);
+        if (!job || !job->run)
+            continue;
+        for (const auto& part : job->run->placement.nodes)
+            if (part.node == node.id) {
+                auto& holding = *view.add_holdings();
+                holding.set_job(fmt::format("{}", id));
+                holding.set_user(job->request->account->user);
+                *holding.mutable_placement() = wire::to_message(part);
+            }
+    }
 }
 
 } // namespace jarvis::jctld

@@ -18,6 +18,11 @@ void strip_contents(wire::JobDetail& detail);
 // The same for a summary: why a script failed may name paths of its owner.
 void strip_contents(wire::JobSummary& summary);
 
+// What a job has, or would have, of a node.
+wire::JobNode job_node(const NodePlacement& part, const NodeBrief& brief);
+
 wire::NodeView node_view(const cluster::State& state, const cluster::Node& node);
+// Who holds what of the node: jobs and their users, which every user may see.
+void put_holdings(const cluster::State& state, const cluster::Node& node, wire::NodeView& view);
 
 } // namespace jarvis::jctld

@@ -37,7 +37,8 @@ WrongUsage unknown(std::span<const Option> options, const std::string& typed)
 {
     std::vector<std::string> spelled;
     for (const auto& option : options)
-        spelled.push_back("--" + std::string(option.name));
+        if (option.instead.empty())
+            spelled.push_back("--" + std::string(option.name));
     std::vector<std::string_view> known(spelled.begin(), spelled.end());
     // Nothing is near to a single letter.
     const auto hint = typed.starts_with("--") ? did_you_mean(typed, known) : std::string();
@@ -47,6 +48,11 @@ WrongUsage unknown(std::span<const Option> options, const std::string& typed)
 WrongUsage missing_value(const Option& option, const std::string& typed)
 {
     return {WrongUsage::Kind::missing_value, typed, fmt::format("option {} needs a value: {}", typed, option.value)};
+}
+
+WrongUsage not_ours(const Option& option, const std::string& typed)
+{
+    return {WrongUsage::Kind::unknown_option, typed, fmt::format("unknown option {}; {}", typed, option.instead)};
 }
 
 class Parser {
@@ -62,6 +68,14 @@ class Parser {
         const Option* option = find_long(options_, std::string_view(typed).substr(2));
         if (!option)
             return std::unexpected(unknown(options_, typed));
+        if (!option->instead.empty())
+            return std::unexpected(not_ours(*option, typed));
+        if (option->optional_value && (equals == std::string::npos || equals + 1 < word.size())) {
+            result_.options.push_back({option, equals == std::string::npos ? "" : word.substr(equals + 1)});
+            return {};
+        }
+        if (option->optional_value)
+            return std::unexpected(missing_value(*option, word));
         if (option->value.empty()) {
             if (equals != std::string::npos)
                 return std::unexpected(
@@ -84,6 +98,8 @@ class Parser {
             const Option* option = find_letter(options_, word[i]);
             if (!option)
                 return std::unexpected(unknown(options_, typed));
+            if (!option->instead.empty())
+                return std::unexpected(not_ours(*option, typed));
             if (option->value.empty()) {
                 result_.options.push_back({option, {}});
                 continue;
@@ -189,10 +205,12 @@ std::string help_text(const Program& program)
         text += fmt::format("{} {} {}\n", i == 0 ? "Usage:" : "      ", program.name, program.usage[i]);
     text += fmt::format("\n{}\n\nOptions:\n", program.summary);
     for (const auto& option : all_options(program)) {
+        if (!option.instead.empty())
+            continue;
         auto left = fmt::format("  {}{}--{}", option.letter ? fmt::format("-{}", option.letter) : "  ", option.letter ? ", " : "  ",
                                 option.name);
         if (!option.value.empty())
-            left += fmt::format(" {}", option.value);
+            left += fmt::format(fmt::runtime(option.optional_value ? "[={}]" : " {}"), option.value);
         const auto lines = wrap_text(option.help, last_column - text_column);
         std::size_t first = 0;
         if (left.size() + 2 <= text_column)

@@ -19,6 +19,8 @@ struct Option {
     std::string_view name;      // "ntasks"
     std::string_view value;     // what --help calls its value ("N"); empty: a flag
     std::string_view help;
+    bool optional_value = false;   // "--exclusive" or "--exclusive=LEVEL": the next word is never its value
+    std::string_view instead = {}; // not empty: there is no such option, which this says to those who try it; --help does not show it
 };
 
 struct Program {
@@ -51,8 +53,8 @@ struct WrongUsage {
     std::string message; // "unknown option --ntask; did you mean \"--ntasks\"?"
 };
 
-// Options are --name VALUE, --name=VALUE, -nVALUE, -n VALUE; flags can share a dash (-Hl). After -- all are words; a
-// single dash is a word. A value may be empty and may begin with a dash.
+// Options are --name VALUE, --name=VALUE, -nVALUE, -n VALUE; flags can share a dash (-Hl). An option whose value is optional
+// has the value "" without it. After -- all are words; a single dash is a word. A value may be empty and may begin with a dash.
 std::expected<CommandLine, WrongUsage> parse_words(std::span<const Option> options, std::span<const std::string> words,
                                                    bool options_end_at_first_word = false);
 

@@ -5,6 +5,7 @@
 #include "base/units.hpp"
 #include "client/job_table.hpp"
 #include "client/job_text.hpp"
+#include "client/placement_text.hpp"
 #include "client/state_text.hpp"
 #include "client/submit.hpp"
 #include "model/core_set.hpp"
@@ -76,6 +77,31 @@ json::object usage_object(const wire::Usage& usage)
     return object;
 }
 
+json::object wishes_object(const wire::PlacementWishes& wishes)
+{
+    const auto count = [](std::uint32_t number) { return if_there(number > 0, [&] { return number; }); };
+    json::array devices;
+    for (const auto& device : wishes.devices())
+        devices.push_back(json::object{{"resource", text(device.resource())},
+                                       {"type", if_there(!device.type().empty(), [&] { return text(device.type()); })},
+                                       {"count", device.count()}});
+    json::object object;
+    object["place"] = place_word(wishes.place());
+    object["memory"] = memory_binding_word(wishes.memory());
+    object["alone_on"] = alone_on_word(wishes.alone_on());
+    object["numa_nodes"] = count(wishes.numa_nodes());
+    object["tasks_per_package"] = count(wishes.tasks_per_package());
+    object["tasks_per_numa"] = count(wishes.tasks_per_numa());
+    object["tasks_per_l3"] = count(wishes.tasks_per_l3());
+    object["threads_per_core"] = count(wishes.threads_per_core());
+    object["over_nodes"] = distribution_word(wishes.over_nodes());
+    object["inside"] = distribution_word(wishes.inside());
+    object["plane"] = count(wishes.plane());
+    object["devices"] = std::move(devices);
+    object["near_devices"] = wishes.near_devices();
+    return object;
+}
+
 json::object request_object(const wire::JobRequest& request)
 {
     json::object object;
@@ -89,6 +115,7 @@ json::object request_object(const wire::JobRequest& request)
     object["nodes_max"] = if_there(resources.nodes_max() > 0, [&] { return resources.nodes_max(); });
     object["tasks_per_node"] = if_there(resources.tasks_per_node() > 0, [&] { return resources.tasks_per_node(); });
     object["contiguous"] = resources.contiguous();
+    object["wishes"] = if_there(resources.has_wishes(), [&] { return wishes_object(resources.wishes()); });
     object["constraint"] = if_there(!request.constraint().empty(), [&] { return text(request.constraint()); });
     object["node_list"] = text(hosts(request.node_list()));
     object["exclude"] = text(hosts(request.exclude()));
@@ -123,6 +150,13 @@ json::object place_object(const wire::JobNode& node)
     object["memory"] = std::move(memory);
     object["confinement"] = text(node.confinement());
     object["enforced"] = text(node.enforced());
+    object["pus"] = if_there(!node.pus().empty(), [&] { return text(node.pus()); });
+    json::array devices;
+    for (const auto& device : node.devices())
+        devices.push_back(json::object{{"resource", text(device.resource())},
+                                       {"type", if_there(!device.type().empty(), [&] { return text(device.type()); })},
+                                       {"address", text(device.address())}});
+    object["devices"] = std::move(devices);
     return object;
 }
 
@@ -286,6 +320,10 @@ std::string submit_json(const wire::SubmitReply& reply, std::string_view request
     object["would_start_now"] = if_there(reply.job_id() == 0, [&] { return reply.would_start_now(); });
     object["text"] = if_there(!reply.text().empty(), [&] { return text(reply.text()); });
     object["warnings"] = texts(reply.warnings());
+    json::array places;
+    for (const auto& node : reply.nodes())
+        places.push_back(place_object(node));
+    object["placement"] = std::move(places);
     return document(object);
 }
 

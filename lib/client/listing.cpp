@@ -4,6 +4,7 @@
 #include "base/units.hpp"
 #include "client/job_table.hpp"
 #include "client/job_text.hpp"
+#include "client/placement_text.hpp"
 #include "client/state_text.hpp"
 #include "base/hostlist.hpp"
 #include "model/core_set.hpp"
@@ -163,6 +164,8 @@ void add_request(Listing& listing, const wire::JobDetail& job)
 {
     const auto& request = job.request();
     listing.add("request", resources_text(request.resources()));
+    if (request.resources().has_wishes())
+        listing.add("placement", wishes_text(request.resources().wishes()));
     listing.add_bytes("constraint", request.constraint());
     listing.add("node list", hosts_text(request.node_list()));
     listing.add("excluded", hosts_text(request.exclude()));
@@ -187,7 +190,7 @@ void add_request(Listing& listing, const wire::JobDetail& job)
 
 void add_places(Listing& listing, const wire::JobDetail& job)
 {
-    std::string_view label = "placement";
+    std::string_view label = "nodes";
     std::vector<std::string> confinements;
     for (const auto& node : job.nodes()) {
         listing.add(label, fmt::format("{}: {}", escape_for_terminal(node.name()), placement_text(node)));
@@ -234,14 +237,6 @@ void add_topology(Listing& listing, const wire::NodeView& node)
 
 } // namespace
 
-std::string placement_text(const wire::JobNode& node)
-{
-    std::string memory;
-    for (const auto& share : node.memory())
-        memory += fmt::format("{}{} of NUMA node {}", memory.empty() ? "" : ", ", size_text(share.memory()), share.numa());
-    return fmt::format("cores {}{}{}", escape_for_terminal(node.cores()), memory.empty() ? "" : "; memory ", memory);
-}
-
 std::string confinement_text(const wire::JobNode& node)
 {
     const auto level = escape_for_terminal(node.confinement());
@@ -251,6 +246,14 @@ std::string confinement_text(const wire::JobNode& node)
     if (lists(node.enforced(), "memory"))
         return fmt::format("enforced: {} ({})", enforced, level);
     return fmt::format("memory is counted, not enforced yet ({}: {})", level, enforced);
+}
+
+std::string test_text(const wire::SubmitReply& reply)
+{
+    auto text = escape_for_terminal(reply.text()) + "\n";
+    for (const auto& node : reply.nodes())
+        text += fmt::format("    {}: {}\n", escape_for_terminal(node.name()), placement_text(node));
+    return text;
 }
 
 std::string job_listing(const wire::JobDetail& job, WallTime now, const Style& style)

@@ -15,8 +15,9 @@ std::string job_listing(const wire::JobDetail& job, WallTime now, const Style& s
 // jnodes -l
 std::string node_listing(const wire::NodeView& node, const Style& style);
 
-// "cores 0-3; memory 4G of NUMA node 0, 2G of NUMA node 1"
-std::string placement_text(const wire::JobNode& node);
+// jsub --test-only: where the job would run, and what it would have there.
+std::string test_text(const wire::SubmitReply& reply);
+
 // "memory is counted, not enforced yet (track: freeze,kill)", "... (none)", or "enforced: cpuset,memory,... (full)".
 std::string confinement_text(const wire::JobNode& node);
 

@@ -6,46 +6,18 @@
 #include "base/units.hpp"
 #include "client/directives.hpp"
 #include "client/id_list.hpp"
+#include "client/option_values.hpp"
+#include "client/placement_options.hpp"
 #include "model/constraint.hpp"
 #include "model/output_pattern.hpp"
 #include "wire/limits.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <charconv>
 
 namespace jarvis::client {
 
 namespace {
-
-std::string upper(std::string_view text)
-{
-    std::string result;
-    for (unsigned char c : text)
-        result += static_cast<char>(std::toupper(c));
-    return result;
-}
-
-Result<std::int64_t> parse_number(const std::string& text, std::int64_t least, std::int64_t most)
-{
-    std::int64_t value = 0;
-    const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
-    const auto [end, error] = std::from_chars(begin, text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
-        return fail(Errc::invalid, "expected a number from {} to {}, found \"{}\"", least, most, escape_for_terminal(text));
-    return value;
-}
-
-// Takes the value of a parser into a place.
-template <class T, class Place>
-Result<void> store(Result<T> value, Place& place)
-{
-    if (!value)
-        return std::unexpected(value.error());
-    place = std::move(*value);
-    return {};
-}
 
 Result<void> store_memory(const std::string& text, std::optional<MemorySize>& place)
 {
@@ -160,15 +132,6 @@ Result<void> set_mail_type(SubmitOptions& options, const std::string& text, Wall
     return {};
 }
 
-Result<void> set_count(std::uint32_t& place, const std::string& text, std::uint32_t most)
-{
-    const auto number = parse_number(text, 1, most);
-    if (!number)
-        return std::unexpected(number.error());
-    place = static_cast<std::uint32_t>(*number);
-    return {};
-}
-
 // MIN, or MIN-MAX
 Result<void> set_nodes(SubmitOptions& options, const std::string& text, WallTime)
 {
@@ -226,7 +189,8 @@ Result<void> count_tasks(SubmitOptions& options)
 using Options = SubmitOptions&;
 using Text = const std::string&;
 
-const SubmitOption table[] = {
+// Before the options about placement, and after them.
+const SubmitOption first_options[] = {
     {{'J', "job-name", "NAME", "name of the job (default: the script's file name)"}, false, set_job_name},
     {{'p', "partition", "NAME", "partition to run in (default: the cluster's default partition)"}, false,
      [](Options o, Text text, WallTime) { return store_name(text, o.submitted.request.partition); }},
@@ -294,6 +258,8 @@ const SubmitOption table[] = {
      false, set_constraint, "features such as ib&fast"},
     {{0, "contiguous", "", "nodes that follow each other"}, false,
      [](Options o, Text, WallTime) -> Result<void> { o.submitted.request.resources.contiguous = true; return {}; }},
+};
+const SubmitOption last_options[] = {
     {{'a', "array", "TASKS", "run the script once for each number: 0-99, 0-99:2, 1,5,9; with %10 behind it at most 10 at once"}, false,
      [](Options o, Text text, WallTime) { return store(parse_array_spec(text), o.submitted.request.array); },
      "numbers such as 0-99"},
@@ -307,8 +273,6 @@ const SubmitOption table[] = {
                                               "causes: node_fail|timeout|signal|out_of_memory|system|exit:3-5 (default: all failures)"},
      false, set_retry,
      "a number such as 3"},
-    {{0, "exclusive", "", "whole nodes, shared with no other job"}, false,
-     [](Options o, Text, WallTime) -> Result<void> { o.submitted.request.resources.exclusive = true; return {}; }},
     {{0, "requeue", "", "run again from the start when a node fails"}, false,
      [](Options o, Text, WallTime) -> Result<void> { o.submitted.requeue = true; return {}; }},
     {{0, "no-requeue", "", "end as NODE_FAIL when a node fails"}, false,
@@ -333,18 +297,7 @@ const SubmitOption table[] = {
 
 const SubmitOption& entry(const Option* option)
 {
-    return *std::find_if(std::begin(table), std::end(table), [&](const auto& one) { return one.option.name == option->name; });
-}
-
-// The switches of an environment variable that stands for a flag.
-Result<bool> parse_switch(const std::string& value)
-{
-    const auto word = upper(value);
-    if (word == "1" || word == "YES" || word == "TRUE" || word == "ON")
-        return true;
-    if (word.empty() || word == "0" || word == "NO" || word == "FALSE" || word == "OFF")
-        return false;
-    return fail(Errc::invalid, "expected yes or no, found \"{}\"", escape_for_terminal(value));
+    return *std::ranges::find(submit_option_table(), option->name, [](const SubmitOption& one) { return one.option.name; });
 }
 
 Result<void> check_together(const std::vector<GivenOption>& given)
@@ -412,7 +365,7 @@ void apply_switch_off(SubmitOptions& options, const Option& option)
     if (option.name == "hold")
         options.submitted.request.hold = false;
     else if (option.name == "exclusive")
-        options.submitted.request.resources.exclusive = false;
+        share_nodes(options.submitted.request.resources);
     else if (option.name == "contiguous")
         options.submitted.request.resources.contiguous = false;
     else if (option.name == "kill-on-invalid-dep")
@@ -426,20 +379,22 @@ Result<void> apply_variable(ReadSubmitOptions& read, const std::string& name, co
 {
     std::vector<std::string> spelled;
     for (const auto& option : submit_option_list()) {
+        if (!option.instead.empty() && variable_name(option.name) == name)
+            return fail(Errc::invalid, "{}", option.instead);
         if (entry(&option).command_line_only)
             continue;
         spelled.push_back(variable_name(option.name));
         if (spelled.back() != name)
             continue;
         given.push_back({&option, value});
-        if (!option.value.empty())
-            return apply_one(read.options, given.back(), now);
         const auto on = parse_switch(value);
+        if (!option.value.empty() && !(option.optional_value && on))
+            return apply_one(read.options, given.back(), now);
         if (!on)
             return std::unexpected(on.error());
         if (!*on)
             apply_switch_off(read.options, option);
-        return *on ? apply_one(read.options, given.back(), now) : Result<void>();
+        return *on ? apply_one(read.options, {&option, {}}, now) : Result<void>();
     }
     const std::vector<std::string_view> known(spelled.begin(), spelled.end());
     read.warnings.push_back(fmt::format("variable {} stands for no option and is ignored{}", escape_for_terminal(name),
@@ -465,7 +420,17 @@ Result<void> apply_environment(ReadSubmitOptions& read, std::span<const std::str
 
 } // namespace
 
-std::span<const SubmitOption> submit_option_table() { return table; }
+std::span<const SubmitOption> submit_option_table()
+{
+    static const std::vector<SubmitOption> all = [] {
+        std::vector<SubmitOption> options;
+        for (const auto part : {std::span<const SubmitOption>(first_options), placement_option_table(),
+                                std::span<const SubmitOption>(last_options)})
+            options.insert(options.end(), part.begin(), part.end());
+        return options;
+    }();
+    return all;
+}
 
 std::span<const Option> submit_option_list()
 {
@@ -502,6 +467,8 @@ Result<ReadSubmitOptions> read_submit_options(std::string_view script, std::stri
     if (auto ok = check_together(line.options); !ok)
         return std::unexpected(ok.error());
     if (auto ok = count_tasks(read.options); !ok)
+        return std::unexpected(ok.error());
+    if (auto ok = check_placement(read.options.submitted.request.resources); !ok)
         return std::unexpected(ok.error());
     return read;
 }

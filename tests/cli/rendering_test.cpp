@@ -125,11 +125,13 @@ BOOST_AUTO_TEST_CASE(json)
     submitted.add_warnings("the time limit was cut to 1h");
     wire::SubmitReply tested;
     tested.set_would_start_now(true);
-    tested.set_text("would start now on n1");
+    tested.set_text("it would start now on n1");
+    *tested.add_nodes() = sample_details().details[0].nodes(0);
     wire::AdminReply admin;
     admin.set_text("jctld 0.1.0 of cluster jarvis");
     admin.set_json("{\"cluster\":\"jarvis\"}");
     check_golden("submit.json", submit_json(submitted, std::string(16, '\x5a')) + submit_json(tested, std::string(16, '\x5a')));
+    check_golden("submit-test.txt", test_text(tested));
     check_golden("admin.json", admin_json("ping", admin));
 }
 

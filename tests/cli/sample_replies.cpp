@@ -94,6 +94,11 @@ void ask_for_much(wire::JobRequest& request)
     resources.set_nodes_max(4);
     resources.set_tasks_per_node(1);
     resources.set_contiguous(true);
+    *resources.mutable_wishes() = wire::to_message(PlacementWishes{.place = PlacePattern::spread,
+                                                                   .memory = MemoryBinding::local,
+                                                                   .alone_on = AloneOn::numa,
+                                                                   .tasks_per_numa = 2,
+                                                                   .devices = {{"gpu", "a100", 2}}});
     request.set_constraint("ib&(rack1|rack2)");
     for (auto name : {"n1", "n2", "n3"})
         request.add_node_list(name);
@@ -116,6 +121,11 @@ void place(wire::JobDetail& detail)
     }
     node.set_confinement("track");
     node.set_enforced("freeze,kill");
+    node.set_pus("0-3,8-11");
+    auto& device = *node.add_devices();
+    device.set_resource("gpu");
+    device.set_type("a100");
+    device.set_address("0000:41:00.0");
 }
 
 } // namespace

@@ -8,10 +8,10 @@ from commands_under_test import COMMANDS, SOURCE, Commands, main
 
 
 def options_of_help(text):
-    """{"--ntasks": ("-n", "N")} from the lines of --help."""
+    """{"--ntasks": ("-n", "value")} from the lines of --help."""
     found = {}
-    for letter, name, value in re.findall(r"^  (?:(-\w), |    )(--[\w-]+)(?: (\S+))?", text, re.M):
-        found[name] = (letter, bool(value))
+    for letter, name, maybe, value in re.findall(r"^  (?:(-\w), |    )(--[\w-]+)(\[=\S+\])?(?: (\S+))?", text, re.M):
+        found[name] = (letter, "perhaps" if maybe else "value" if value else "")
     return found
 
 
@@ -19,10 +19,10 @@ def options_of_page(text):
     """The same from the tags of the page's option list."""
     found = {}
     for tag in re.findall(r"^\.It (Fl .*)$", text, re.M):
-        match = re.fullmatch(r"(?:Fl (\w) , )?Fl -([\w-]+)(?: Ar (.+))?", tag)
+        match = re.fullmatch(r"(?:Fl (\w) , )?Fl -([\w-]+)(?:( Ns Op = Ns Ar \w+)| Ar (.+))?", tag)
         assert match, f"a tag that this test does not understand: {tag}"
-        letter, name, value = match.groups()
-        found[f"--{name}"] = (f"-{letter}" if letter else "", bool(value))
+        letter, name, maybe, value = match.groups()
+        found[f"--{name}"] = (f"-{letter}" if letter else "", "perhaps" if maybe else "value" if value else "")
     return found
 
 

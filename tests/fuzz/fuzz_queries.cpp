@@ -95,7 +95,7 @@ void answer(const jctld::Replica& replica, const std::vector<std::string>& group
     case wire::Request::kReadEvents: read_events(replica, groups); break;
     case wire::Request::kQueryNodes: {
         const auto& names = request.query_nodes().names();
-        check_sendable(jctld::find_nodes(replica, {names.begin(), names.end()}));
+        check_sendable(jctld::find_nodes(replica, {names.begin(), names.end()}, request.query_nodes().holdings()));
         break;
     }
     default: break;

@@ -9,6 +9,12 @@ import time
 from jarvis_cluster import SharedCluster, main, wait_for
 
 
+def numbers(text):
+    """Those of a list such as 0-3,8."""
+    ends = [[int(end) for end in part.split("-")] for part in text.split(",")]
+    return [number for part in ends for number in range(part[0], part[-1] + 1)]
+
+
 class Jsub(SharedCluster):
     def read(self, name):
         return (self.c.work() / name).read_text()
@@ -135,7 +141,40 @@ class Jsub(SharedCluster):
         before = len(self.c.json("jq", "--json")["jobs"])
         result = self.c.run("jsub", "--test-only", "--wrap", "true", check=0)
         self.assertNotRegex(result.out, r"^\d+\n$")
+        answer = self.c.json("jsub", "--test-only", "--json", "--wrap", "true")
+        self.assertEqual([place["node"] for place in answer["placement"]], [self.c.node] if answer["would_start_now"] else [])
         self.assertEqual(len(self.c.json("jq", "--json")["jobs"]), before)
+
+    # --- placement
+
+    def test_wishes_are_kept_and_shown(self):
+        script = "#!/bin/sh\n#JSUB --place=spread --exclusive=numa --hint=nomultithread\ntrue\n"
+        job = self.c.submit("-H", "--place=numa", "-m", "block:cyclic", script=script)
+        wishes = self.c.history(job)["request"]["wishes"]
+        self.assertEqual({k: wishes[k] for k in ("place", "alone_on", "threads_per_core", "over_nodes", "inside")},
+                         {"place": "numa", "alone_on": "numa", "threads_per_core": 1, "over_nodes": "block", "inside": "cyclic"})
+        self.assertRegex(self.c.run("jq", "-l", "-j", job, check=0).out,
+                         r"(?m)^ +placement +each task inside one NUMA node, whole NUMA nodes, 1 thread per core, tasks cyclic inside nodes$")
+        self.c.run("jcancel", job, check=0)
+        plain = self.c.submit("-H", "--exclusive", wrap="true")
+        self.assertIsNone(self.c.history(plain)["request"]["wishes"])
+        self.c.run("jcancel", plain, check=0)
+
+    def test_topology_shows_who_holds_what(self):
+        job = self.c.submit("--mem", "32M", wrap="sleep 1000")
+        self.c.wait_state(job, "RUNNING")
+        place, = self.c.history(job)["placement"]
+        topology = self.c.json("jnodes", "topo", self.c.node, "--json")
+        cores = [core for core in topology["cores"] if core["job"] == job]
+        self.assertEqual([core["core"] for core in cores], numbers(place["cores"]))
+        self.assertEqual(sorted(pu for core in cores for pu in core["pus"]), numbers(place["pus"]))
+        held = [share for numa in topology["numa_nodes"] for share in numa["held_by"] if share["job"] == job]
+        self.assertEqual(sum(share["memory_bytes"] for share in held), 32 << 20)
+        self.assertIn(f"job {job} (", self.c.run("jnodes", "topo", self.c.node, check=0).out)
+        self.assertEqual(self.c.run("jnodes", "topo", "nobody").code, 3)
+        self.assertEqual(self.c.run("jnodes", "topo").code, 3)      # a node of that name
+        self.c.run("jcancel", job, check=0)
+        self.c.wait_job(job)
 
     # --- waiting, holding, beginning
 
