@@ -1,5 +1,7 @@
 #include "cluster/node_choice.hpp"
 
+#include "sched/obstacle.hpp"
+
 #include <algorithm>
 
 namespace jarvis::cluster {
@@ -63,6 +65,14 @@ std::string too_few(const NodeFilter& filter, const JobRequest& request, const s
     if (sum < request.resources.tasks)
         return fmt::format("it has {} tasks, and {} nodes together have room for {}", request.resources.tasks, room.size(), sum);
     return request.resources.contiguous ? "no row of neighbours has room for all of it" : "no choice of its nodes fulfils all that it asks for";
+}
+
+// On these nodes, when nothing runs there.
+bool could_start(const sched::NodesWanted& wanted, const std::vector<sched::Candidate>& candidates)
+{
+    if (wanted.resources.wishes == Wishes{})
+        return !sched::choose_nodes(wanted, candidates).empty();
+    return sched::place_on_nodes(wanted, candidates).has_value(); // what fits by counts may have no place that is as wished
 }
 
 std::string none_selected(const NodeFilter& filter, const JobRequest& request)
@@ -142,7 +152,7 @@ std::string never_runs(const State& state, const PartitionSettings& partition, c
             return {}; // a node of unknown size may be large enough
         candidates.push_back(filter.candidate(node, true));
     }
-    if (filter.members().empty() || !sched::choose_nodes(filter.wanted(), candidates).empty())
+    if (filter.members().empty() || could_start(filter.wanted(), candidates))
         return {};
     const auto no_node = [&](std::string_view why) { return fmt::format("no node of partition {} can ever run {}: {}", partition.name, this_or_it, why); };
     if (candidates.empty())
@@ -168,7 +178,7 @@ std::optional<Placement> find_place(const State& state, const PartitionSettings&
                 continue;
             one_suffices = true;
             const auto demand = sched::demand_of_tasks(wanted, tasks, topology_of(node));
-            if (auto part = sched::place(id, demand, request.resources.exclusive, topology_of(node), node.free)) {
+            if (auto part = sched::place(id, demand, topology_of(node), node.free)) {
                 part->tasks = tasks;
                 return Placement{{std::move(*part)}};
             }

@@ -3,6 +3,7 @@
 #include "base/units.hpp"
 #include "cluster/node_choice.hpp"
 #include "cluster/relation_reasons.hpp"
+#include "sched/obstacle.hpp"
 
 namespace jarvis::cluster {
 
@@ -18,6 +19,7 @@ struct Rejections {
     std::uint32_t small = 0;     // could not hold the job even when empty
     std::uint32_t busy = 0;
     const Node* freest = nullptr; // of the busy ones
+    const Node* unlike = nullptr; // the first busy one that has enough free, and not as the request wishes it
     std::uint32_t partly = 0;     // of the busy ones: could take a part of it now
     bool one_suffices = false;    // one of them could hold all of it
 };
@@ -37,6 +39,11 @@ void count_usable(const NodeFilter& filter, const Node& node, std::uint32_t task
     count.one_suffices = count.one_suffices || (most >= tasks && filter.may_be_one());
     if (!count.freest || node.free.cores.count() > count.freest->free.cores.count())
         count.freest = &node;
+    if (!count.unlike && wanted.resources.wishes != Wishes{} && most >= tasks) {
+        const auto demand = sched::demand_of_tasks(wanted, tasks, node.registration->topology);
+        if (node.free.cores.count() >= demand.cores && node.free.total_memory() >= demand.memory)
+            count.unlike = &node;
+    }
 }
 
 Rejections count_rejections(const State& state, const PartitionSettings& partition, const JobRequest& request)
@@ -90,6 +97,38 @@ std::string list_of(const Rejections& count, const PartitionSettings& partition)
     return text;
 }
 
+// Stable, for programs.
+std::string_view code_of(sched::Obstacle obstacle)
+{
+    switch (obstacle) {
+    case sched::Obstacle::devices: return "Devices";
+    case sched::Obstacle::near_devices: return "NearDevices";
+    case sched::Obstacle::local_memory: return "LocalMemory";
+    case sched::Obstacle::numa_nodes:
+    case sched::Obstacle::whole_tasks:
+    case sched::Obstacle::task_limits:
+    case sched::Obstacle::alone:
+    case sched::Obstacle::together: return "Placement";
+    default: return "Resources";
+    }
+}
+
+// Of a job that would be on this node if what is free there lay as it wishes; false: that is not what it waits for.
+bool tell_wish(PartitionAdvice& advice, const Node& node, const PartitionSettings& partition, const JobRequest& request)
+{
+    const auto& topology = node.registration->topology;
+    const auto demand = sched::demand_on(request.resources, topology, partition.default_memory_per_cpu);
+    const auto obstacle = sched::obstacle_to(demand, topology, node.free);
+    const auto code = code_of(obstacle);
+    if (code == "Resources")
+        return false;
+    advice.code = code;
+    advice.text = fmt::format("needs {}; {} has {} cores and {} free, but {}", sched::wanted_text(obstacle, demand, topology, node.free), node.name,
+                              node.free.cores.count(), format_memory_size(node.free.total_memory()),
+                              sched::offered_text(obstacle, demand, topology, node.free));
+    return true;
+}
+
 } // namespace
 
 PartitionAdvice why_not(const State& state, std::uint32_t index, const Job& head)
@@ -112,6 +151,8 @@ PartitionAdvice why_not(const State& state, std::uint32_t index, const Job& head
         advice.text = std::move(away);
         return advice;
     }
+    if (count.one_suffices && count.unlike && tell_wish(advice, *count.unlike, partition, *head.request))
+        return advice;
     if (!count.one_suffices) {
         auto others = count;
         others.busy -= count.partly;

@@ -223,6 +223,25 @@ Demand demand_of_tasks(const NodesWanted& wanted, std::uint32_t tasks, const Top
     return demand_on(part, topology, wanted.default_memory_per_cpu);
 }
 
+namespace {
+
+// So many counts of tasks are tried one by one from the largest on, then ever fewer.
+constexpr std::uint32_t tried_one_by_one = 16;
+
+// The largest number of tasks that was found to have a place; what wishes make of it has no order that could be searched by halves.
+std::uint32_t capacity_with_wishes(const NodesWanted& wanted, std::uint32_t tasks, const Topology& topology, const FreeResources* free)
+{
+    const auto all = free ? FreeResources{} : everything(topology);
+    for (std::uint32_t tried = 1; tasks > 0; ++tried) {
+        if (place({}, demand_of_tasks(wanted, tasks, topology), topology, free ? *free : all))
+            return tasks;
+        tasks = tried < tried_one_by_one ? tasks - 1 : tasks / 2;
+    }
+    return 0;
+}
+
+} // namespace
+
 std::uint32_t capacity_for_tasks(const NodesWanted& wanted, const Topology& topology, const FreeResources* free)
 {
     const auto& resources = wanted.resources;
@@ -234,6 +253,8 @@ std::uint32_t capacity_for_tasks(const NodesWanted& wanted, const Topology& topo
     auto tasks = std::min(cores / std::max(resources.cpus_per_task, 1u), resources.tasks);
     if (resources.tasks_per_node > 0)
         tasks = std::min(tasks, resources.tasks_per_node);
+    if (resources.wishes != Wishes{})
+        return capacity_with_wishes(wanted, tasks, topology, free);
     // Memory grows with the tasks, and not above what all of the node's cores would get.
     std::uint32_t low = 0;
     while (low < tasks) {
@@ -260,7 +281,7 @@ std::optional<Placement> place_on_nodes(const NodesWanted& wanted, std::span<con
         const auto& candidate = candidates[index];
         const auto demand = demand_of_tasks(wanted, tasks, *candidate.topology);
         const auto& free = candidate.free ? *candidate.free : everything(*candidate.topology);
-        auto part = place(candidate.node, demand, wanted.resources.exclusive, *candidate.topology, free);
+        auto part = place(candidate.node, demand, *candidate.topology, free);
         if (!part)
             return std::nullopt;
         part->tasks = tasks;

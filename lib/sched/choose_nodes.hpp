@@ -28,7 +28,8 @@ struct NodesWanted {
     const Constraint* constraint = nullptr; // its counts; what must hold for each node was looked at before. Null: none
 };
 
-// How many tasks of it fit into the free part of a node; whole nodes only with --exclusive, at most tasks_per_node.
+// How many tasks of it fit into the free part of a node; whole nodes only with --exclusive, at most tasks_per_node. With wishes for
+// its place inside the node a number is found by trying, and where many fail it may be less than the largest.
 std::uint32_t capacity_for_tasks(const NodesWanted& wanted, const Topology& topology, const FreeResources* free);
 
 // What tasks one node gets of a request comes to there.

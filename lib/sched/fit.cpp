@@ -1,8 +1,9 @@
 #include "sched/fit.hpp"
 
-#include "base/units.hpp"
+#include "sched/topology_placement.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace jarvis::sched {
 
@@ -12,6 +13,8 @@ FreeResources everything(const Topology& topology)
     free.cores = CoreSet::range(0, static_cast<std::uint32_t>(topology.cores.size()));
     for (const auto& numa : topology.numa_nodes)
         free.memory.push_back(numa.memory);
+    free.devices.resize(topology.devices.size());
+    std::iota(free.devices.begin(), free.devices.end(), 0u);
     return free;
 }
 
@@ -21,11 +24,13 @@ void take(FreeResources& free, const NodePlacement& placement)
     for (const auto& share : placement.memory)
         if (share.numa < free.memory.size())
             free.memory[share.numa] -= share.memory;
+    if (!placement.devices.empty())
+        std::erase_if(free.devices, [&](std::uint32_t device) { return std::ranges::binary_search(placement.devices, device); });
 }
 
 void give_back(FreeResources& free, const NodePlacement& placement, const Topology& topology)
 {
-    // A node that came back smaller than it was offers no core that it lost.
+    // A node that came back smaller than it was offers no core or device that it lost.
     placement.cores.for_each([&](std::uint32_t core) {
         if (core < topology.cores.size())
             free.cores.insert(core);
@@ -33,6 +38,11 @@ void give_back(FreeResources& free, const NodePlacement& placement, const Topolo
     for (const auto& share : placement.memory)
         if (share.numa < free.memory.size())
             free.memory[share.numa] += share.memory;
+    for (auto device : placement.devices) {
+        const auto at = std::ranges::lower_bound(free.devices, device);
+        if (device < topology.devices.size() && (at == free.devices.end() || *at != device))
+            free.devices.insert(at, device);
+    }
 }
 
 Demand demand_on(const ResourceRequest& request, const Topology& topology, std::optional<MemorySize> default_per_cpu)
@@ -40,6 +50,10 @@ Demand demand_on(const ResourceRequest& request, const Topology& topology, std::
     const auto node_cores = static_cast<std::uint32_t>(topology.cores.size());
     Demand demand;
     demand.cores = request.tasks * request.cpus_per_task;
+    demand.tasks = request.tasks;
+    demand.cpus_per_task = request.cpus_per_task;
+    demand.exclusive = request.exclusive;
+    demand.wishes = request.wishes;
     if (request.memory_per_node)
         demand.memory = *request.memory_per_node;
     else if (request.memory_per_cpu)
@@ -55,60 +69,21 @@ Demand demand_on(const ResourceRequest& request, const Topology& topology, std::
     return demand;
 }
 
-namespace {
-
-// Takes up to `wanted` from the NUMA nodes that `local` says yes to; returns what is still wanted.
-template <class Local>
-MemorySize take_memory(MemorySize wanted, const FreeResources& free, std::vector<MemorySize>& taken, Local local)
+std::optional<NodePlacement> place(NodeId node, const Demand& demand, const Topology& topology, const FreeResources& free)
 {
-    for (std::size_t numa = 0; numa < free.memory.size() && wanted.bytes > 0; ++numa) {
-        if (!local(numa))
-            continue;
-        const auto share = std::min(wanted, std::max(MemorySize{}, free.memory[numa] - taken[numa]));
-        taken[numa] += share;
-        wanted -= share;
-    }
-    return wanted;
-}
-
-} // namespace
-
-std::optional<NodePlacement> place(NodeId node, const Demand& demand, bool exclusive, const Topology& topology,
-                                   const FreeResources& free)
-{
+    // Memory that a NUMA node owes counts against the others.
     if (free.cores.count() < demand.cores || free.total_memory() < demand.memory)
         return std::nullopt;
-    if (exclusive && free != everything(topology))
+    if (!demand.exclusive)
+        return place_by_topology(node, demand, topology, free);
+    if (free != everything(topology) || !whole_node_does(demand, topology, free))
         return std::nullopt;
-
-    NodePlacement placement{.node = node, .cores = {}, .memory = {}};
-    std::uint32_t missing = demand.cores;
-    free.cores.for_each([&](std::uint32_t core) {
-        if (missing > 0) {
-            placement.cores.insert(core);
-            --missing;
-        }
-    });
-
-    std::vector<MemorySize> taken(free.memory.size());
-    auto wanted = take_memory(demand.memory, free, taken, [&](std::size_t numa) {
-        return topology.numa_nodes[numa].cores.intersects(placement.cores);
-    });
-    take_memory(wanted, free, taken, [](std::size_t) { return true; }); // as the whole suffices, nothing is missing then
-    for (std::uint32_t numa = 0; numa < taken.size(); ++numa)
-        if (taken[numa].bytes > 0)
-            placement.memory.push_back({numa, taken[numa]});
+    NodePlacement placement{.node = node, .cores = free.cores, .memory = {}};
+    for (std::uint32_t numa = 0; numa < free.memory.size(); ++numa)
+        if (free.memory[numa].bytes > 0)
+            placement.memory.push_back({numa, free.memory[numa]});
+    placement.devices = free.devices;
     return placement;
-}
-
-std::string never_fits(const Demand& demand, const Topology& topology, const std::string& node_name)
-{
-    if (demand.cores > topology.cores.size())
-        return fmt::format("{} cores, but {} has {}", demand.cores, node_name, topology.cores.size());
-    if (demand.memory > topology.memory())
-        return fmt::format("{} of memory, but {} has {}", format_memory_size(demand.memory), node_name,
-                           format_memory_size(topology.memory()));
-    return {};
 }
 
 } // namespace jarvis::sched

@@ -1,4 +1,4 @@
-// Whether a request fits into a node, and which cores and memory it gets there.
+// Whether a request fits into a node, and which cores, memory and devices it gets there.
 #pragma once
 
 #include "base/ids.hpp"
@@ -14,10 +14,11 @@
 
 namespace jarvis::sched {
 
-// What of a node nobody holds: cores by logical index, memory per NUMA node (same indices as the topology's).
+// What of a node nobody holds: cores by logical index, memory per NUMA node and devices (same indices as the topology's).
 struct FreeResources {
     CoreSet cores;
     std::vector<MemorySize> memory;
+    std::vector<std::uint32_t> devices; // ascending
 
     MemorySize total_memory() const
     {
@@ -39,15 +40,14 @@ void give_back(FreeResources& free, const NodePlacement& placement, const Topolo
 struct Demand {
     std::uint32_t cores = 0;
     MemorySize memory;
+    std::uint32_t tasks = 0;         // 0: each core is a task
+    std::uint32_t cpus_per_task = 1;
+    bool exclusive = false;          // all of a node that nobody uses
+    Wishes wishes{};
 };
 Demand demand_on(const ResourceRequest& request, const Topology& topology, std::optional<MemorySize> default_per_cpu);
 
-// Lowest cores first; memory from the NUMA nodes of those cores first, then from the others, lowest first.
-// Empty when the free resources do not suffice.
-std::optional<NodePlacement> place(NodeId node, const Demand& demand, bool exclusive, const Topology& topology,
-                                   const FreeResources& free);
-
-// Which part of a demand is more than the node has at all: "8 cores, but n1 has 4"; empty when it could fit.
-std::string never_fits(const Demand& demand, const Topology& topology, const std::string& node_name);
+// Where the demand lies best on what is free, as topology_placement.hpp says. Empty when it cannot be there now.
+std::optional<NodePlacement> place(NodeId node, const Demand& demand, const Topology& topology, const FreeResources& free);
 
 } // namespace jarvis::sched

@@ -10,6 +10,7 @@
     e  a restart with a long queue (restart.py)
     f  jobs and latencies beside a load of queries (queries.py)
     g  what a job costs the controller: CPU and messages (cost.py)
+    h  what placement inside a node costs, and what it is good for (placement.py)
 
 --folder is where the controller's state and the jobs' output go (default: a new folder in /tmp): its disk is measured too.
 --peer slurm measures a, b, d and f of Slurm, as Debian packages it.
@@ -25,7 +26,7 @@ import tempfile
 from measure import Table, bench
 from systems import Jarvis
 
-LETTERS = {"a": "submits", "b": "end_to_end", "c": "latency", "d": "depth", "e": "restart", "f": "queries", "g": "cost"}
+LETTERS = {"a": "submits", "b": "end_to_end", "c": "latency", "d": "depth", "e": "restart", "f": "queries", "g": "cost", "h": "placement"}
 PEER_LETTERS = "abdf"
 
 

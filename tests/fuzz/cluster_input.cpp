@@ -149,6 +149,27 @@ std::optional<Command> some_node_report(Draw& draw, const State& state)
 
 // --- Submits
 
+PlacementWishes some_wishes(Draw& draw)
+{
+    PlacementWishes wishes{.place = static_cast<PlacePattern>(draw.below(3)), .memory = static_cast<MemoryBinding>(draw.below(4)),
+                           .alone_on = draw.rarely(2) ? static_cast<AloneOn>(draw.below(4)) : AloneOn::core};
+    if (draw.rarely(2))
+        wishes.numa_nodes = draw.below(4);
+    if (draw.rarely(2)) {
+        wishes.tasks_per_package = draw.below(4);
+        wishes.tasks_per_numa = draw.below(4);
+        wishes.tasks_per_l3 = draw.below(4);
+    }
+    if (draw.rarely(2)) {
+        if (draw.flag())
+            wishes.devices.push_back({"gpu", "", 1 + draw.below(3)});
+        if (draw.flag())
+            wishes.devices.push_back({"gpu", "large", 1 + draw.below(2)});
+        wishes.near_devices = draw.flag();
+    }
+    return wishes;
+}
+
 ResourceRequest some_resources(Draw& draw)
 {
     ResourceRequest resources;
@@ -166,6 +187,8 @@ ResourceRequest some_resources(Draw& draw)
         resources.tasks_per_node = draw.below(4);
         resources.contiguous = draw.rarely(4);
     }
+    if (draw.flag())
+        resources.wishes = some_wishes(draw);
     return resources;
 }
 
@@ -262,10 +285,13 @@ Registration some_machine(Draw& draw)
                          .version = "fuzz", .notes = {}};
     const auto cores = draw.pick({4u, 1u, 8u, 2u}), packages = 1 + draw.below(2);
     for (std::uint32_t core = 0; core < cores; ++core)
-        machine.topology.cores.push_back({.pus = {2 * core, 2 * core + 1}, .package = core * packages / cores});
+        machine.topology.cores.push_back({.pus = {2 * core, 2 * core + 1}, .package = core * packages / cores, .l3 = core / 2});
     for (std::uint32_t numa = 0; numa < packages; ++numa)
         machine.topology.numa_nodes.push_back({.os_index = numa, .memory = mebibytes(2048) * cores,
                                                .cores = CoreSet::range(numa * cores / packages, (numa + 1) * cores / packages - numa * cores / packages)});
+    for (std::uint32_t device = 0, count = draw.below(4); device < count; ++device)
+        machine.topology.devices.push_back({.resource = "gpu", .type = device == 0 ? "" : "large", .address = fmt::format("{}", device), .paths = {},
+                                            .near = draw.flag() ? machine.topology.numa_nodes[device % packages].cores : CoreSet{}});
     return machine;
 }
 

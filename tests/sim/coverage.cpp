@@ -28,6 +28,14 @@ constexpr std::array changes{
     "state: RUNNING -> SUSPENDED",   "state: SUSPENDED -> RUNNING",   "state: SUSPENDED -> COMPLETING",
 };
 
+// What jobs that started had wished of their place.
+constexpr std::array wishes_of_placed{
+    "placed: memory local",   "placed: memory interleave", "placed: memory none",      "placed: spread",
+    "placed: numa",           "placed: alone on l3",       "placed: alone on numa",    "placed: alone on package",
+    "placed: with devices",   "placed: near its devices",  "placed: tasks are limited", "placed: on so many NUMA nodes",
+    "reason: LocalMemory",    "reason: Devices",           "reason: NearDevices",      "reason: Placement",
+};
+
 // One name for each type of a variant.
 template <class... Ts>
 void add_names(std::vector<std::string>& names, std::string_view kind, const std::variant<Ts...>*)
@@ -54,6 +62,7 @@ std::vector<std::string> Coverage::required()
     add_names(names, "event", static_cast<cluster::Event*>(nullptr));
     names.insert(names.end(), faults.begin(), faults.end());
     names.insert(names.end(), changes.begin(), changes.end());
+    names.insert(names.end(), wishes_of_placed.begin(), wishes_of_placed.end());
     return names;
 }
 

@@ -15,9 +15,11 @@ bool fits_a_numa_node(const cluster::Node& node, const cluster::PartitionSetting
     const auto& topology = node.registration->topology;
     for (std::size_t i = 0; i < topology.numa_nodes.size(); ++i) {
         const auto& numa = topology.numa_nodes[i];
+        if (numa.cores.empty())
+            continue;
         const auto each = wanted.memory_per_cpu            ? wanted.memory_per_cpu->bytes
                           : partition.default_memory_per_cpu ? partition.default_memory_per_cpu->bytes
-                                                             : numa.memory.bytes / static_cast<std::int64_t>(numa.cores.count());
+                                                             : topology.memory().bytes / static_cast<std::int64_t>(topology.cores.size());
         const auto memory = wanted.memory_per_node ? wanted.memory_per_node->bytes : each * static_cast<std::int64_t>(cores);
         if ((node.free.cores - (node.free.cores - numa.cores)).count() >= cores && node.free.memory[i].bytes >= memory)
             return true;
@@ -27,7 +29,10 @@ bool fits_a_numa_node(const cluster::Node& node, const cluster::PartitionSetting
 
 bool surely_fits(const cluster::State& state, const cluster::PartitionSettings& partition, const JobRequest& request)
 {
-    if (request.resources.nodes_max != 1 || request.resources.exclusive)
+    // All on one NUMA node is as good for any memory binding and pattern but the even one; other wishes ask for more than room.
+    const auto& wishes = *request.resources.wishes;
+    if (request.resources.nodes_max != 1 || request.resources.exclusive || !wishes.devices.empty() || wishes.alone_on != AloneOn::core ||
+        wishes.numa_nodes > 1 || wishes.tasks_per_numa + wishes.tasks_per_l3 + wishes.tasks_per_package > 0 || wishes.place == PlacePattern::spread)
         return false;
     return std::ranges::any_of(partition.nodes, [&](const std::string& name) {
         const auto* node = state.find_node(name);
@@ -41,7 +46,7 @@ void check_first(const cluster::State& state, const cluster::Job& job, const clu
     const auto& partition = state.settings.partitions[index];
     if (reason.code == "PartitionDown" && partition.up)
         broken("job {} is told that partition {} is down, and it is not", job.id, partition.name);
-    if (reason.code == "Resources" && partition.up && surely_fits(state, partition, *job.request))
+    if ((reason.code == "Resources" || reason.code == "LocalMemory" || reason.code == "Placement") && partition.up && surely_fits(state, partition, *job.request))
         broken("job {} is told \"{}\", and a node has room for it", job.id, reason.text);
     if (reason.code == "NotExamined")
         broken("job {} is first in line, and nobody looks at it", job.id);

@@ -24,6 +24,7 @@ std::shared_ptr<const JobRequest> SimClients::some_request(std::uint32_t uid)
         request->resources.nodes_max = 1;
     request->resources.tasks = std::max(request->resources.tasks, request->resources.nodes_min);
     request->resources.exclusive = world_.chance(0.05);
+    request->resources.wishes = some_wishes();
     request->time_limit = world_.between(1min, 2h);
     request->hold = world_.chance(0.05);
     if (world_.chance(0.1))
@@ -36,6 +37,30 @@ std::shared_ptr<const JobRequest> SimClients::some_request(std::uint32_t uid)
     request->environment.fill(9);
     add_relations(*request);
     return request;
+}
+
+// How a job is to lie inside its nodes: mostly as it comes.
+PlacementWishes SimClients::some_wishes()
+{
+    PlacementWishes wishes;
+    if (world_.chance(0.6))
+        return wishes;
+    if (world_.chance(0.5))
+        wishes.memory = static_cast<MemoryBinding>(world_.below(4));
+    if (world_.chance(0.3))
+        wishes.place = static_cast<PlacePattern>(world_.below(3));
+    if (world_.chance(0.2))
+        wishes.alone_on = static_cast<AloneOn>(world_.below(4));
+    if (world_.chance(0.1))
+        wishes.numa_nodes = 1 + static_cast<std::uint32_t>(world_.below(2));
+    if (world_.chance(0.1))
+        (world_.chance(0.5) ? wishes.tasks_per_numa : world_.chance(0.5) ? wishes.tasks_per_l3 : wishes.tasks_per_package) =
+            1 + static_cast<std::uint32_t>(world_.below(2));
+    if (world_.chance(0.3)) {
+        wishes.devices.push_back({"gpu", world_.chance(0.3) ? "large" : "", 1 + static_cast<std::uint32_t>(world_.below(2))});
+        wishes.near_devices = world_.chance(0.5);
+    }
+    return wishes;
 }
 
 void SimClients::make_wish()

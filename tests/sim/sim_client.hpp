@@ -30,6 +30,7 @@ class SimClients {
 
     void submit(std::uint64_t wish);
     void change(JobId job);
+    PlacementWishes some_wishes();
     std::shared_ptr<const JobRequest> some_request(std::uint32_t uid);
     JobSelection some_of(JobId job);
     Dependencies some_dependencies(const JobRequest& request);

@@ -175,6 +175,7 @@ void SimController::persist(const cluster::Event& event, Instant at)
     if (const auto* e = std::get_if<cluster::JobRequeued>(&event); e && truth_.find(e->job)->ended)
         --ends_[e->job];
     dependencies_.see(truth_, event);
+    placements_.see(truth_, event);
     const auto before = state_of(truth_, event);
     cluster::apply(truth_, event, at);
     if (const auto after = state_of(truth_, event); after != before && !after.empty())
@@ -197,8 +198,11 @@ void SimController::publish(cluster::Batch batch)
         broken("a follower is at group {}, and the journal ends with {}", replica_.sequence, truth_.sequence);
     if (!batch.group.events.empty())
         cluster::apply(replica_, batch.group);
-    for (auto& advice : batch.advice)
+    for (auto& advice : batch.advice) {
+        if (advice.head)
+            ++world_.count[fmt::format("reason: {}", advice.code)];
         board_[advice.partition] = std::move(advice);
+    }
     maybe_snapshot();
     if (!batch.group.events.empty() && is_idle()) {
         ++world_.count["check: reasons of pending jobs"];
@@ -343,6 +347,7 @@ void check_books(const cluster::State& state)
     for (const auto& node : state.nodes)
         free.push_back(node.registration ? sched::everything(node.registration->topology) : sched::FreeResources{});
     std::uint64_t active = 0;
+    std::set<std::pair<NodeId, std::uint32_t>> devices;
     for (const auto& [id, job] : state.jobs) {
         active += !is_final(job->state);
         if (!holds_resources(job->state))
@@ -352,6 +357,9 @@ void check_books(const cluster::State& state)
             if (!(part.cores - left.cores).empty())
                 broken("job {} holds cores {} on node {}, of which some are another's", id, format_list(part.cores), part.node);
             sched::take(left, part);
+            for (auto device : part.devices)
+                if (!devices.emplace(part.node, device).second)
+                    broken("job {} has device {} of node {}, which is another's", id, device, part.node);
             for (auto memory : left.memory)
                 if (memory.bytes < 0)
                     broken("job {} takes memory on node {} that is another's", id, part.node);

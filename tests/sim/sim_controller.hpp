@@ -6,6 +6,7 @@
 #include "cluster/reasons.hpp"
 #include "coverage.hpp"
 #include "dependency_witness.hpp"
+#include "placement_witness.hpp"
 #include "world.hpp"
 
 #include <deque>
@@ -86,6 +87,7 @@ private:
     CountByType<cluster::Command> commands_{world_.count, "command"};
     CountByType<cluster::Event> events_by_type_{world_.count, "event"};
     DependencyWitness dependencies_;
+    PlacementWitness placements_{world_.count};
 
     WallTime wall() const { return WallTime(world_.now + wall_shift_); }
     Instant elapsed() const { return Instant(world_.now); }

@@ -21,13 +21,23 @@ constexpr Duration longest_unknown = 5min; // a few heartbeats, and time for a j
 Topology some_topology(World& world)
 {
     Topology topology;
-    const auto numa_nodes = 1 + world.below(2), cores = 2 + world.below(3);
+    const auto numa_nodes = 1 + world.below(3), cores = 2 + world.below(3), packages = 1 + world.below(2);
     for (std::uint32_t numa = 0; numa < numa_nodes; ++numa) {
         const auto first = static_cast<std::uint32_t>(topology.cores.size());
         for (std::uint32_t core = 0; core < cores; ++core)
-            topology.cores.push_back({.pus = {static_cast<std::uint32_t>(topology.cores.size())}, .package = numa});
+            topology.cores.push_back({.pus = {static_cast<std::uint32_t>(topology.cores.size())}, .package = static_cast<std::uint32_t>(numa % packages), .l3 = static_cast<std::uint32_t>(topology.cores.size() / 2)});
         topology.numa_nodes.push_back({.os_index = numa, .memory = mebibytes(4096), .cores = CoreSet::range(first, static_cast<std::uint32_t>(cores))});
     }
+    if (world.chance(0.3))
+        topology.numa_nodes.push_back({.os_index = 8, .memory = mebibytes(2048), .cores = {}, .kind = MemoryKind::slow});
+    const auto count = topology.numa_nodes.size();
+    for (std::size_t a = 0; a < count; ++a)
+        for (std::size_t b = 0; b < count; ++b)
+            topology.distances.push_back(a == b ? 10 : a % packages == b % packages ? 12 : 32);
+    // Each near to a NUMA node with cores.
+    for (std::uint64_t device = 0, devices = world.below(4); device < devices; ++device)
+        topology.devices.push_back({.resource = "gpu", .type = device % 2 == 0 ? "large" : "small", .address = fmt::format("{}", device), .paths = {},
+                                    .near = topology.numa_nodes[device % numa_nodes].cores});
     return topology;
 }
 

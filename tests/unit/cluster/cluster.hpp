@@ -41,6 +41,7 @@ public:
     Submission& cpus(std::uint32_t n) { request_.resources.cpus_per_task = n; return *this; }
     Submission& memory(MemorySize size) { request_.resources.memory_per_node = size; return *this; }
     Submission& memory_per_cpu(MemorySize size) { request_.resources.memory_per_cpu = size; return *this; }
+    Submission& wishes(PlacementWishes wishes) { request_.resources.wishes = std::move(wishes); return *this; }
     Submission& exclusive() { request_.resources.exclusive = true; return *this; }
     Submission& limit(std::optional<Duration> limit) { request_.time_limit = limit; return *this; }
     Submission& partition(std::string name) { request_.partition = std::move(name); return *this; }
