@@ -524,7 +524,7 @@ if [[ $found != "$confinement" ]]; then
 fi
 wait_until "$ready_seconds" "waiting for $node_names" nodes_ready || { show_log "$log_of_node"; die "the nodes are not ready"; }
 case $found in
-    full) meaning="cores, memory and devices are enforced, and a job's processes are followed, frozen and killed whole" ;;
+    full) meaning="cores, memory and processes are held to what a job was given, and a job's processes are followed, frozen and killed whole" ;;
     track) meaning="a job's processes are followed, frozen and killed whole; cores are bound, memory is counted and not enforced" ;;
     *) meaning="process groups and core binding only: this machine lets us make no cgroup" ;;
 esac

@@ -51,7 +51,7 @@ Result<cluster::EndedOnNode> ended_from(const wire::Ended& message)
         return std::unexpected(!job ? job.error() : !end ? end.error() : usage.error());
     if (!is_final(end->state))
         return fail(Errc::corrupt, "the end of job {} says it is {}", job->job, jarvis::name(end->state));
-    return cluster::EndedOnNode{*job, std::move(*end), *usage};
+    return cluster::EndedOnNode{*job, std::move(*end), std::move(*usage), message.unfit().substr(0, wire::limits::cause)};
 }
 
 Result<cluster::NodeReport> report_from(const wire::Report& message)

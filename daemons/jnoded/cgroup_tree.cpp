@@ -52,6 +52,24 @@ std::string read_value(const Fd& group, const char* file)
     return value;
 }
 
+std::string first_line(std::string text)
+{
+    text.resize(std::min(text.find('\n'), text.size()));
+    return text;
+}
+
+// So many lines at most, as "1, 7, ...".
+std::string first_lines(std::string_view text, int most)
+{
+    std::string list;
+    for (; !text.empty() && most > 0; --most) {
+        const auto line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        list += fmt::format("{}{}", list.empty() ? "" : ", ", line);
+    }
+    return text.empty() ? list : list + ", ...";
+}
+
 bool has_file(const Fd& group, const char* file) { return ::faccessat(group.get(), file, W_OK, AT_EACCESS) == 0; }
 
 std::vector<std::string> subgroups(const Fd& group)
@@ -65,7 +83,7 @@ std::vector<std::string> subgroups(const Fd& group)
     return names;
 }
 
-void add_processes(const Fd& group, std::vector<pid_t>& pids)
+void add_own_processes(const Fd& group, std::vector<pid_t>& pids)
 {
     const auto text = read_value(group, "cgroup.procs");
     for (const char *at = text.data(), *end = at + text.size(); at < end; ++at) {
@@ -74,6 +92,11 @@ void add_processes(const Fd& group, std::vector<pid_t>& pids)
         if (pid > 0)
             pids.push_back(pid);
     }
+}
+
+void add_processes(const Fd& group, std::vector<pid_t>& pids)
+{
+    add_own_processes(group, pids);
     for (const auto& name : subgroups(group))
         if (const auto below = open_directory(group.get(), name.c_str()))
             add_processes(below, pids);
@@ -173,6 +196,16 @@ std::optional<std::string> cgroup2_of(std::string_view proc_cgroup)
     return found;
 }
 
+bool has_version1_mounts(std::string_view mountinfo)
+{
+    bool found = false;
+    for_each_line(mountinfo, [&](std::string_view line) {
+        const auto separator = line.find(" - ");
+        found = found || (separator != std::string_view::npos && field(line.substr(separator + 3), 0) == "cgroup");
+    });
+    return found;
+}
+
 Result<CgroupTree> CgroupTree::open(const std::string& parent, const std::string& name)
 {
     CgroupTree tree;
@@ -199,6 +232,61 @@ Result<CgroupTree> CgroupTree::open(const std::string& parent, const std::string
     return tree;
 }
 
+namespace {
+
+// What is wanted of the kernel, and what to do where it is not there.
+struct Controller {
+    std::string_view name;
+    std::string_view advice;
+};
+constexpr Controller controllers[] = {
+    {"cpuset", ""}, {"cpu", ""}, {"memory", "boot with cgroup_enable=memory"}, {"pids", ""}, {"io", ""},
+};
+
+bool offers(const Fd& group, const char* file, std::string_view controller)
+{
+    const auto line = first_line(read_value(group, file));
+    bool found = false;
+    for (std::string_view rest = line; !rest.empty();) {
+        const auto word = rest.substr(0, rest.find(' '));
+        found = found || word == controller;
+        rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+    }
+    return found;
+}
+
+Result<void> hand_on(const Fd& group, const std::string& path, std::string_view controller)
+{
+    if (offers(group, "cgroup.subtree_control", controller))
+        return {};
+    auto written = write_value(group, "cgroup.subtree_control", fmt::format("+{}", controller));
+    if (written)
+        return {};
+    const auto inside = first_lines(read_value(group, "cgroup.procs"), 3);
+    if (!inside.empty())
+        return fail(Errc::unavailable, "{}/cgroup.procs has processes ({}), and a group with processes hands no controller on: "
+                                       "start them in a group of their own", path, inside);
+    return fail(written.error(), "{}", path);
+}
+
+// Why the groups below `parent` do not have it; empty: they do.
+std::string take_from_parent(const Fd& parent, const std::string& path, const Controller& wanted, bool touch, bool version1)
+{
+    if (offers(parent, "cgroup.subtree_control", wanted.name))
+        return {};
+    if (!offers(parent, "cgroup.controllers", wanted.name))
+        return fmt::format("not in {}/cgroup.controllers{}", path,
+                           version1 ? ": version 1 hierarchies have it; boot with cgroup_no_v1=all to have it here"
+                           : wanted.advice.empty() ? ""
+                                                   : fmt::format(": {}", wanted.advice));
+    if (!touch)
+        return fmt::format("not in {}/cgroup.subtree_control, which is not ours to change", path);
+    auto handed = hand_on(parent, path, wanted.name);
+    return handed ? std::string() : handed.error().message;
+}
+
+} // namespace
+
 Capabilities CgroupTree::capabilities() const
 {
     Capabilities set;
@@ -206,7 +294,70 @@ Capabilities CgroupTree::capabilities() const
         set.add(Capability::freeze);
     if (has_file(jobs_, "cgroup.kill")) // since Linux 5.14
         set.add(Capability::kill);
+    constexpr auto* trial = "trial"; // no name of a job's group
+    const auto group = make_group(jobs_, trial);
+    if (!group)
+        return set;
+    // What is in force is written back, so that it is the file that is tried and not the value.
+    const auto takes = [&](const char* file, std::string_view value) { return write_value(*group, file, value).has_value(); };
+    if (takes("cpuset.cpus", first_line(read_value(*group, "cpuset.cpus.effective"))) &&
+        takes("cpuset.mems", first_line(read_value(*group, "cpuset.mems.effective"))))
+        set.add(Capability::cpuset);
+    if (takes("memory.max", "max") && takes("memory.high", "max") && takes("memory.oom.group", "1"))
+        set.add(Capability::memory);
+    if (takes("pids.max", "max"))
+        set.add(Capability::pids);
+    if (has_file(*group, "io.max")) // it takes limits of named devices alone
+        set.add(Capability::io);
+    if (offers(*group, "cgroup.controllers", "hugetlb"))
+        set.add(Capability::hugetlb);
+    (void)remove_emptying(jobs_, trial);
     return set;
+}
+
+std::vector<std::string> CgroupTree::enable_controllers(bool touch_parent, bool version1) const
+{
+    std::vector<std::pair<std::string, std::string>> missing; // names and reason: most have the same
+    const auto parent = path_.substr(0, path_.rfind('/'));
+    for (const auto& wanted : controllers) {
+        auto problem = take_from_parent(parent_, parent, wanted, touch_parent, version1);
+        for (const auto& [group, path] : {std::pair{&root_, path_}, std::pair{&jobs_, jobs_path()}})
+            if (problem.empty())
+                if (auto handed = hand_on(*group, path, wanted.name); !handed)
+                    problem = handed.error().message;
+        if (problem.empty())
+            continue;
+        if (missing.empty() || missing.back().second != problem)
+            missing.emplace_back(wanted.name, std::move(problem));
+        else
+            missing.back().first += fmt::format(", {}", wanted.name);
+    }
+    // Of no use but to those who have it already; nobody needs to hear that it is not there.
+    if (offers(parent_, "cgroup.subtree_control", "hugetlb") && hand_on(root_, path_, "hugetlb"))
+        (void)hand_on(jobs_, jobs_path(), "hugetlb");
+    std::vector<std::string> words;
+    for (const auto& [names, problem] : missing)
+        words.push_back(fmt::format("{}: {}", names, problem));
+    return words;
+}
+
+Result<void> CgroupTree::adopt_processes_of_parent() const
+{
+    std::vector<pid_t> pids;
+    add_own_processes(parent_, pids);
+    for (const auto pid : pids)
+        if (auto moved = add_shepherd(pid); !moved && ::kill(pid, 0) == 0)
+            return moved;
+    return {};
+}
+
+std::vector<std::string> CgroupTree::limit_jobs(const std::vector<node::CgroupValue>& limits) const
+{
+    std::vector<std::string> problems;
+    for (const auto& limit : limits)
+        if (auto written = write_value(jobs_, limit.file.c_str(), limit.value); !written && !limit.optional)
+            problems.push_back(fmt::format("{}: {}", jobs_path(), written.error().message));
+    return problems;
 }
 
 Result<void> CgroupTree::add_shepherd(pid_t pid) const
@@ -244,6 +395,17 @@ std::vector<JobId> CgroupTree::jobs() const
     return found;
 }
 
+// What stands in the way of a group's removal, in words.
+Result<void> CgroupTree::stuck(const std::string& name) const
+{
+    const auto path = jobs_path() + "/" + name;
+    const auto group = open_directory(jobs_.get(), name.c_str());
+    if (!group || !is_populated(group))
+        return std::unexpected(system_error(EBUSY, fmt::format("cannot remove cgroup {}", path)));
+    const auto who = stuck_processes(path);
+    return fail(Errc::unavailable, "cannot remove cgroup {}: {}", path, who.empty() ? "processes in it do not end" : who);
+}
+
 Result<void> CgroupTree::remove_job(JobId job) const
 {
     // An order of magnitude longer than the kernel takes for a process that is not stuck in a device or file system.
@@ -259,7 +421,7 @@ Result<void> CgroupTree::remove_job(JobId job) const
         else if (remove_groups_below(group) && ::unlinkat(jobs_.get(), name.c_str(), AT_REMOVEDIR) == 0)
             return {};
         if (std::chrono::steady_clock::now() > until)
-            return fail(Errc::unavailable, "cannot remove cgroup {}/{}: processes in it do not end", jobs_path(), name);
+            return stuck(name);
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
 }
@@ -285,6 +447,24 @@ std::vector<pid_t> cgroup_processes(const std::string& path)
     if (const auto group = open_directory(AT_FDCWD, path.c_str()))
         add_processes(group, pids);
     return pids;
+}
+
+std::string stuck_processes(const std::string& path)
+{
+    std::string words;
+    for (const auto pid : cgroup_processes(path)) {
+        const Fd process(::open(fmt::format("/proc/{}", pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        // "214 (cp) D 1 ...": the name may hold anything, also parentheses.
+        const auto stat = process ? read_value(process, "stat") : std::string();
+        const auto name = stat.find('(');
+        const auto end = stat.rfind(')');
+        if (name == stat.npos || end == stat.npos || end + 2 >= stat.size() || stat[end + 2] != 'D')
+            continue;
+        const auto channel = first_line(read_value(process, "wchan"));
+        words += fmt::format("{}process {} ({}) waits in {}", words.empty() ? "" : ", ", pid, stat.substr(name + 1, end - name - 1),
+                             channel.empty() || channel == "0" ? "the kernel" : channel);
+    }
+    return words;
 }
 
 bool cgroup_kill(const std::string& path)

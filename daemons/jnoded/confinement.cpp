@@ -82,16 +82,16 @@ void NodeDaemon::prepare_tree(const std::string& cluster)
     tree_cluster_ = cluster;
     tree_in_service_ = false;
     launch_settings_.jobs_cgroup.clear();
+    launch_settings_.confinement.capabilities = {};
     registration_.capabilities = {};
     auto& notes = registration_.notes;
     std::erase_if(notes, [](const std::string& note) { return note.starts_with("confinement"); });
     auto tree = open_tree(cluster);
     if (tree) {
         tree_ = std::make_shared<CgroupTree>(std::move(*tree));
-        registration_.capabilities = tree_->capabilities();
         launch_settings_.jobs_cgroup = tree_->jobs_path();
         enter_tree();
-        log().info("jobs are followed, frozen and killed by cgroup, below {}", tree_->path());
+        confine_jobs();
     } else {
         notes.push_back(fmt::format("confinement none: {}", tree.error().message));
         log().warn("no cgroups, so jobs are followed as process trees only: {}", tree.error().message);
@@ -101,8 +101,32 @@ void NodeDaemon::prepare_tree(const std::string& cluster)
             log().warn("{}", removed.error().message);
 }
 
+// What the kernel gives us of controllers, and what the node says of itself by that.
+void NodeDaemon::confine_jobs()
+{
+    const auto mounts = read_proc("/proc/self/mountinfo");
+    const bool version1 = has_version1_mounts(mounts);
+    // The top belongs to the service manager where there is one, and beside version 1 to whoever set the machine up.
+    const bool at_top = tree_->path().substr(0, tree_->path().rfind('/')) == find_cgroup2_mount(mounts);
+    auto problems = tree_->enable_controllers(!at_top || (!version1 && !have_service_manager()), version1);
+    const auto capabilities = tree_->capabilities();
+    const auto more = tree_->limit_jobs(node::share_of_all_jobs(setup_.topology, setup_.bound, capabilities));
+    problems.insert(problems.end(), more.begin(), more.end());
+    registration_.capabilities = capabilities;
+    launch_settings_.confinement.capabilities = capabilities;
+    const auto level = confinement_of(capabilities);
+    for (const auto& problem : problems) {
+        registration_.notes.push_back(fmt::format("confinement {}: {}", name(level), problem));
+        log().warn("confinement {}: {}", name(level), problem);
+    }
+    log().info("confinement {} ({}), below {}", name(level), format_capabilities(capabilities), tree_->path());
+}
+
 void NodeDaemon::enter_tree()
 {
+    if (tree_in_service_)
+        if (auto moved = tree_->adopt_processes_of_parent(); !moved)
+            log().warn("{}", moved.error().message);
     if (tree_in_service_ || have_service_manager())
         return;
     if (auto entered = tree_->enter_daemon_leaf(); !entered)

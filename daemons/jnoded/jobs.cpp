@@ -287,7 +287,9 @@ asio::awaitable<void> NodeDaemon::lose(node::JobKey key)
 {
     if (auto order = setup_.folder.read_order(key); order && *order)
         launcher_.clean(**order);
-    co_await clean_cgroup(key.job);
+    // What waits for a device or a file system may come back after hours; until then its cores are not free.
+    for (auto pause = 1s; living(key) && !co_await clean_cgroup(key.job); pause = std::min<std::chrono::seconds>(pause * 2, 10min))
+        co_await daemon::sleep_for(pause);
     if (!living(key))
         co_return;
     feed(node::ShepherdDied{key}); // its signals find the job in `jobs_`
@@ -302,7 +304,7 @@ asio::awaitable<void> NodeDaemon::clean_and_dial()
         const bool alive = std::ranges::any_of(
             jobs_, [&](const auto& entry) { return entry.first.job == job && !entry.second.ended; });
         if (!alive)
-            co_await clean_cgroup(job);
+            (void)co_await clean_cgroup(job); // what is stuck must not keep the node away; the next start of this daemon tries again
     }
     dial_controller();
 }
@@ -328,14 +330,15 @@ asio::awaitable<void> NodeDaemon::sweep_temporary_folders()
     }
 }
 
-asio::awaitable<void> NodeDaemon::clean_cgroup(JobId job)
+asio::awaitable<bool> NodeDaemon::clean_cgroup(JobId job)
 {
     const auto tree = tree_; // another one may take its place meanwhile
     if (!tree)
-        co_return;
+        co_return true;
     const auto removed = co_await daemon::off_loop(pool_, [&] { return tree->remove_job(job); });
     if (!removed)
         log().warn({{"job", job}}, "{}", removed.error().message);
+    co_return removed.has_value();
 }
 
 } // namespace jarvis::noded

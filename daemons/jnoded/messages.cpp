@@ -26,6 +26,7 @@ void put(wire::Ended& out, const node::ReportEnded& ended)
     out.set_incarnation(ended.key.incarnation.value);
     *out.mutable_end() = wire::to_message(ended.end);
     *out.mutable_usage() = wire::to_message(ended.usage);
+    out.set_unfit(ended.unfit);
 }
 
 void put(wire::Prepared& out, const node::ReportPrepared& prepared)
@@ -128,6 +129,16 @@ Result<node::JobKey> key_of(Result<JobId> job, std::uint32_t incarnation)
     return node::JobKey{*job, Incarnation{incarnation}};
 }
 
+node::LaunchFault fault_from(wire::ExitRecord::LaunchFault fault)
+{
+    switch (fault) {
+    case wire::ExitRecord::NONE: return node::LaunchFault::none;
+    case wire::ExitRecord::USER: return node::LaunchFault::user;
+    case wire::ExitRecord::NODE: return node::LaunchFault::node;
+    default: return node::LaunchFault::system;
+    }
+}
+
 template <class Body, class Make>
 Result<node::Input> order_input(const wire::ToNode& message, const Body& body, Make make)
 {
@@ -219,6 +230,15 @@ wire::LaunchOrder order_from(const node::LaunchPlan& plan, const node::Launch& l
         order.set_time_limit_us(request.time_limit->count());
     if (request.warning && timed)
         *order.mutable_warning() = wire::to_message(*request.warning);
+    for (const auto& limit : plan.cgroup_values) {
+        auto& value = *order.add_cgroup_values();
+        value.set_file(limit.file);
+        value.set_value(limit.value);
+        value.set_optional(limit.optional);
+    }
+    order.mutable_numa_nodes()->Add(plan.numa_nodes.begin(), plan.numa_nodes.end());
+    order.set_confined(plan.confined);
+    order.set_continue_after_oom(request.continue_after_oom);
     order.set_boot_id(boot_id);
     order.set_member(plan.role == node::Role::member);
     return order;
@@ -259,9 +279,8 @@ Result<node::ExitFacts> facts_from(const wire::ExitRecord& record)
         facts.wait_status = status;
     }
     facts.launch_error = record.launch_error();
-    if (record.launch_fault() != wire::ExitRecord::NONE)
-        facts.launch_fault =
-            record.launch_fault() == wire::ExitRecord::USER ? node::LaunchFault::user : node::LaunchFault::system;
+    facts.launch_fault = fault_from(record.launch_fault());
+    facts.out_of_memory = record.out_of_memory();
     auto usage = wire::from_message(record.usage());
     if (!usage)
         return std::unexpected(usage.error());

@@ -30,6 +30,7 @@ node::LaunchSettings launch_settings(const Setup& setup)
     settings.jobs_folder = setup.folder.jobs_path();
     settings.temporary_root = config.tmp_dir;
     settings.limits = config.limits;
+    settings.confinement.max_processes = config.max_processes;
     settings.ceilings = limit_ceilings();
     return settings;
 }

@@ -123,7 +123,7 @@ class NodeDaemon {
     asio::awaitable<void> await_prepared(node::JobKey key);
     asio::awaitable<void> finish_member(node::JobKey key);
     asio::awaitable<void> lose(node::JobKey key);
-    asio::awaitable<void> clean_cgroup(JobId job);
+    asio::awaitable<bool> clean_cgroup(JobId job); // whether it is gone
     asio::awaitable<void> clean_and_dial();
     asio::awaitable<void> sweep_temporary_folders();
 
@@ -133,6 +133,7 @@ class NodeDaemon {
     Result<std::string> tree_parent();
     Result<CgroupTree> open_tree(const std::string& cluster);
     void enter_tree();
+    void confine_jobs();
     void end_launcher_and_tree();
 
 public:

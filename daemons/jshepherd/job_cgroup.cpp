@@ -128,17 +128,6 @@ bool JobCgroup::empty()
     return killed;
 }
 
-std::optional<std::int64_t> JobCgroup::memory_peak() const
-{
-    const Fd file(::open((path_ + "/memory.peak").c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file)
-        return std::nullopt;
-    const std::string text = read_small(file.get());
-    std::int64_t bytes = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
-    return error == std::errc{} ? std::optional(bytes) : std::nullopt;
-}
-
 Result<void> JobCgroup::remove()
 {
     for (int attempt = 0;; ++attempt) {

@@ -5,8 +5,6 @@
 #include "base/fd.hpp"
 #include "base/result.hpp"
 
-#include <cstdint>
-#include <optional>
 #include <string>
 
 namespace jarvis::shepherd {
@@ -25,14 +23,13 @@ public:
     // One that another shepherd made.
     static JobCgroup existing(const std::string& path) { return JobCgroup(path); }
 
+    const std::string& path() const { return path_; }
     std::string leaf_path() const { return path_ + "/tasks.0"; }
     int leaf() const { return leaf_.get(); } // for clone3(CLONE_INTO_CGROUP)
 
     // Kills all that lives in it and waits until it is empty; processes that cannot die are waited for. In the usual case,
     // when there is none, this is one rmdir of the leaf. Returns whether there was something to kill.
     bool empty();
-    // What the kernel counted, where it does; after empty(), before remove().
-    std::optional<std::int64_t> memory_peak() const;
     // Removes it with everything below. Fails when it stays busy for some seconds.
     Result<void> remove();
 };

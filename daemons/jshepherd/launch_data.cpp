@@ -48,7 +48,7 @@ LaunchData::LaunchData(const wire::LaunchOrder& order, std::string cgroup, int c
             limits_.push_back({.resource = number, .reserved = 0, .soft = limit.soft(), .hard = limit.hard()});
 
     launch_.struct_size = sizeof launch_;
-    launch_.flags = order.append() ? JARVIS_LAUNCH_APPEND : 0;
+    launch_.flags = (order.append() ? JARVIS_LAUNCH_APPEND : 0) | (order.confined() ? JARVIS_LAUNCH_CONFINED : 0);
     launch_.job_id = order.job_id();
     launch_.incarnation = order.incarnation();
     launch_.umask = order.umask();
@@ -72,6 +72,8 @@ LaunchData::LaunchData(const wire::LaunchOrder& order, std::string cgroup, int c
     launch_.limit_size = sizeof(jarvis_rlimit);
     launch_.cgroup = text_or_null(cgroup_);
     launch_.cgroup_fd = cgroup_fd;
+    launch_.numa_nodes = order.numa_nodes().data();
+    launch_.numa_node_count = static_cast<std::uint32_t>(order.numa_nodes_size());
 }
 
 } // namespace jarvis::shepherd

@@ -176,7 +176,7 @@ std::expected<jarvis_handle, RuntimePlugin::StartFailure> RuntimePlugin::start(c
     ErrorBuffer error;
     if (table_->start(state_, &launch, &handle, &fault, error.text, sizeof error.text) == JARVIS_OK)
         return handle;
-    return std::unexpected(StartFailure{fault == JARVIS_FAULT_USER, error.text});
+    return std::unexpected(StartFailure{fault, error.text});
 }
 
 Result<int> RuntimePlugin::wait(const jarvis_handle& handle)

@@ -23,7 +23,7 @@ public:
 
     Result<void> attach();
     struct StartFailure {
-        bool users_fault = false;
+        std::uint32_t fault = JARVIS_FAULT_SYSTEM; // enum jarvis_fault
         std::string message;
     };
     std::expected<jarvis_handle, StartFailure> start(const jarvis_launch& launch);

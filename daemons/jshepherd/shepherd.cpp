@@ -1,9 +1,12 @@
 #include "shepherd.hpp"
 
+#include "cgroup_limits.hpp"
 #include "job_cgroup.hpp"
 #include "job_folder.hpp"
+#include "job_usage.hpp"
 #include "launch_data.hpp"
 #include "log.hpp"
+#include "out_of_memory.hpp"
 #include "processes.hpp"
 #include "temporary_folder.hpp"
 #include "wire/clocks.hpp"
@@ -15,16 +18,10 @@
 #include <optional>
 #include <string>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 namespace jarvis::shepherd {
 namespace {
-
-std::int64_t microseconds(const timeval& time)
-{
-    return time.tv_sec * std::int64_t{1'000'000} + time.tv_usec;
-}
 
 Owner owner_of(const wire::LaunchOrder& order)
 {
@@ -52,23 +49,35 @@ public:
     {
         const std::int64_t begin = boottime_us();
         if (auto prepared = prepare(); !prepared)
-            fail_launch(false, prepared.error().message);
+            fail_launch(wire::ExitRecord::SYSTEM, prepared.error().message);
+        else if (auto confined = confine(); !confined)
+            fail_launch(wire::ExitRecord::NODE, confined.error().message);
         else if (order_.member())
-            wait_as_member();
+            run_as_member();
         else
             start_and_wait();
         record_.mutable_usage()->set_elapsed_us(boottime_us() - begin);
         end_processes();
         count_usage();
+        look_for_oom();
         remove_traces();
         return std::move(record_);
     }
 
 private:
-    void fail_launch(bool users_fault, const std::string& message)
+    void fail_launch(wire::ExitRecord::LaunchFault fault, const std::string& message)
     {
         record_.set_launch_error(message);
-        record_.set_launch_fault(users_fault ? wire::ExitRecord::USER : wire::ExitRecord::SYSTEM);
+        record_.set_launch_fault(fault);
+    }
+
+    static wire::ExitRecord::LaunchFault fault_of(std::uint32_t runtimes)
+    {
+        switch (runtimes) {
+        case JARVIS_FAULT_USER: return wire::ExitRecord::USER;
+        case JARVIS_FAULT_NODE: return wire::ExitRecord::NODE;
+        default: return wire::ExitRecord::SYSTEM;
+        }
     }
 
     void note(const std::string& text)
@@ -91,12 +100,20 @@ private:
                 return made;
             has_folder_ = true;
         }
-        return order_.member() ? write_prepared(order_.job_folder()) : runtime_.attach();
+        return {};
+    }
+
+    // Before any process of the job is there. What fails here is the node's fault: jobs run elsewhere then.
+    Result<void> confine()
+    {
+        return cgroup_ ? set_limits(cgroup_->path(), order_) : Result<void>{};
     }
 
     // All signals are blocked here, so one that comes early is not lost.
-    void wait_as_member()
+    void run_as_member()
     {
+        if (auto written = write_prepared(order_.job_folder()); !written)
+            return fail_launch(wire::ExitRecord::SYSTEM, written.error().message);
         sigset_t finish;
         ::sigemptyset(&finish);
         ::sigaddset(&finish, SIGUSR1);
@@ -106,15 +123,17 @@ private:
 
     void start_and_wait()
     {
+        if (auto attached = runtime_.attach(); !attached)
+            return fail_launch(wire::ExitRecord::SYSTEM, attached.error().message);
         const LaunchData launch(order_, cgroup_ ? cgroup_->leaf_path() : std::string(), cgroup_ ? cgroup_->leaf() : -1);
         if (auto handle = runtime_.start(launch.get()); !handle) {
-            fail_launch(handle.error().users_fault, handle.error().message);
+            fail_launch(fault_of(handle.error().fault), handle.error().message);
         } else {
             pid_file_.add_script(handle->pid);
             if (auto status = runtime_.wait(*handle))
                 record_.set_wait_status(*status);
             else
-                fail_launch(false, status.error().message);
+                fail_launch(wire::ExitRecord::SYSTEM, status.error().message);
         }
         runtime_.close();
     }
@@ -128,16 +147,23 @@ private:
             note("processes that the job left running were killed");
     }
 
-    // All of the job's processes were reaped by their parents or by us, and so are in here.
     void count_usage()
     {
-        rusage children{};
-        ::getrusage(RUSAGE_CHILDREN, &children);
-        auto& usage = *record_.mutable_usage();
-        usage.set_cpu_user_us(microseconds(children.ru_utime));
-        usage.set_cpu_system_us(microseconds(children.ru_stime));
-        if (const auto peak = cgroup_ ? cgroup_->memory_peak() : std::nullopt)
-            usage.set_memory_peak(*peak);
+        add_usage(cgroup_ ? cgroup_->path() : std::string(), *record_.mutable_usage());
+    }
+
+    // The group lives until remove_traces(), and with it what the kernel counted of it.
+    void look_for_oom()
+    {
+        const auto oom = cgroup_ ? find_oom(order_) : std::nullopt;
+        if (!oom)
+            return;
+        if (order_.continue_after_oom())
+            note(*oom);
+        else
+            record_.set_out_of_memory(*oom);
+        if (auto told = append_to_error_file(order_, owner_of(order_), *oom); !told)
+            note(told.error().message);
     }
 
     void remove_traces()

@@ -2,18 +2,11 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "owner.hpp"
 
 #include <string>
-#include <sys/types.h>
-#include <vector>
 
 namespace jarvis::shepherd {
-
-struct Owner {
-    uid_t uid = 0;
-    gid_t gid = 0;
-    std::vector<gid_t> groups;
-};
 
 Result<void> make_temporary_folder(const std::string& path, const Owner& owner);
 

@@ -33,7 +33,7 @@ extern "C" {
  * host is welcome, since the host reads only what it knows.
  */
 #define JARVIS_ABI_MAJOR 0
-#define JARVIS_ABI_MINOR 1
+#define JARVIS_ABI_MINOR 2
 #define JARVIS_ABI_MINOR_OLDEST 1
 
 #define JARVIS_EXPORT __attribute__((visibility("default")))

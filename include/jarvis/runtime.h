@@ -27,7 +27,9 @@ struct jarvis_rlimit {
 };
 
 /* Flags of a launch. */
-#define JARVIS_LAUNCH_APPEND 1u /* keep what output and error files hold; else they are emptied */
+#define JARVIS_LAUNCH_APPEND 1u   /* keep what output and error files hold; else they are emptied */
+#define JARVIS_LAUNCH_CONFINED 2u /* since 0.2. The process may run on exactly `pus` and have memory of exactly `numa_nodes`: that is checked in it
+                                     before it executes the program, and if it is not so start() fails with JARVIS_FAULT_NODE */
 
 /*
  * Everything about the process to start. Valid during start() only. Paths are opened after the process has the job's user and groups, and by
@@ -60,12 +62,17 @@ struct jarvis_launch {
     const char *cgroup;             /* absolute path of the cgroup2 directory that the process starts in; NULL: none */
     int32_t cgroup_fd;              /* that directory, opened; -1: none. The host's: not to be closed */
     uint32_t reserved;              /* 0 */
+    const uint32_t *numa_nodes;     /* since 0.2: the kernel's numbers of the NUMA nodes that its memory may come from */
+    uint32_t numa_node_count;       /* since 0.2; 0: any */
+    uint32_t reserved2;             /* 0 */
 };
 
 /* Whose fault it is that a job could not be started. */
 enum jarvis_fault {
     JARVIS_FAULT_USER = 1,  /* a path, script or argument of the job's own */
-    JARVIS_FAULT_SYSTEM = 2 /* anything else: starting it on another node may work */
+    JARVIS_FAULT_SYSTEM = 2, /* anything else: starting it on another node may work */
+    JARVIS_FAULT_NODE = 3    /* since 0.2: this node does not give the process what it was promised. The job is started on another one, and this
+                                one is drained */
 };
 
 /* What start() made. */

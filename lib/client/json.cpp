@@ -74,6 +74,16 @@ json::object usage_object(const wire::Usage& usage)
     object["cpu_user_ms"] = milliseconds(usage.cpu_user_us());
     object["cpu_system_ms"] = milliseconds(usage.cpu_system_us());
     object["memory_peak_bytes"] = if_there(usage.has_memory_peak(), [&] { return usage.memory_peak(); });
+    const auto& detail = usage.detail(); // of one that is absent nothing is there
+    object["page_cache_bytes"] = if_there(detail.has_page_cache(), [&] { return detail.page_cache(); });
+    object["largest_process_bytes"] = if_there(detail.has_largest_process(), [&] { return detail.largest_process(); });
+    object["major_faults"] = if_there(detail.has_major_faults(), [&] { return detail.major_faults(); });
+    object["read_bytes"] = if_there(detail.has_read(), [&] { return detail.read(); });
+    object["written_bytes"] = if_there(detail.has_written(), [&] { return detail.written(); });
+    object["throttled_ms"] = if_there(detail.has_throttled_us(), [&] { return milliseconds(detail.throttled_us()); });
+    object["cpu_pressure_ms"] = if_there(detail.has_cpu_pressure_us(), [&] { return milliseconds(detail.cpu_pressure_us()); });
+    object["memory_pressure_ms"] = if_there(detail.has_memory_pressure_us(), [&] { return milliseconds(detail.memory_pressure_us()); });
+    object["io_pressure_ms"] = if_there(detail.has_io_pressure_us(), [&] { return milliseconds(detail.io_pressure_us()); });
     return object;
 }
 

@@ -98,6 +98,36 @@ std::string usage_line(const wire::JobSummary& summary)
                             duration_text(summary, Duration(usage.cpu_system_us())));
     if (usage.has_memory_peak())
         text += fmt::format("; memory peak {}", size_text(usage.memory_peak()));
+    const auto& detail = usage.detail();
+    if (detail.has_page_cache() && detail.page_cache() > 0)
+        text += fmt::format(" ({} of it page cache at the end)", size_text(detail.page_cache()));
+    if (detail.has_largest_process())
+        text += fmt::format("; largest process {}", size_text(detail.largest_process()));
+    return text;
+}
+
+// What slowed it down, and what it moved; only what was counted and is not 0.
+std::string pressure_line(const wire::JobSummary& summary)
+{
+    const auto& detail = summary.usage().detail();
+    std::string text;
+    const auto add = [&](std::string_view what, const std::string& value) {
+        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, value);
+    };
+    const auto time = [&](std::string_view what, std::int64_t us) {
+        if (us > 0)
+            add(what, duration_text(summary, Duration(us)));
+    };
+    time("waited for processors", detail.cpu_pressure_us());
+    time("for memory", detail.memory_pressure_us());
+    time("for disks", detail.io_pressure_us());
+    time("throttled", detail.throttled_us());
+    if (detail.major_faults() > 0)
+        add("major faults", fmt::format("{}", detail.major_faults()));
+    if (detail.read() > 0)
+        add("read", size_text(detail.read()));
+    if (detail.written() > 0)
+        add("written", size_text(detail.written()));
     return text;
 }
 
@@ -282,6 +312,7 @@ std::string job_listing(const wire::JobDetail& job, WallTime now, const Style& s
         listing.add("restarts", fmt::format("{}", summary.incarnation() - 1));
     add_places(listing, job);
     listing.add("usage", usage_line(summary));
+    listing.add("pressure", pressure_line(summary));
     add_request(listing, job);
     return listing.text();
 }
@@ -291,7 +322,8 @@ std::string node_listing(const wire::NodeView& node, const Style&)
     Listing listing("Node " + escape_for_terminal(node.name()));
     listing.add_bytes("state", node.state());
     if (!node.reason().empty())
-        listing.add("reason", fmt::format("{} (by {}, {})", escape_for_terminal(node.reason()), escape_for_terminal(node.reason_by()),
+        listing.add("reason", fmt::format("{} (by {}, {})", escape_for_terminal(node.reason()),
+                                          node.reason_by().empty() ? "Jarvis" : escape_for_terminal(node.reason_by()),
                                           format_wall_time(wall_time(node.reason_us()))));
     listing.add("partitions", joined(node.partitions(), ","));
     listing.add("cores", fmt::format("{} used of {}", node.cores_used(), node.cores()));

@@ -89,6 +89,14 @@ Result<void> set_open_mode(SubmitOptions& options, const std::string& text, Wall
     return {};
 }
 
+Result<void> set_oom(SubmitOptions& options, const std::string& text, WallTime)
+{
+    if (text != "kill" && text != "continue")
+        return fail(Errc::invalid, "expected kill or continue, found \"{}\"", escape_for_terminal(text));
+    options.submitted.request.continue_after_oom = text == "continue";
+    return {};
+}
+
 // [B:]SIG[@SECONDS]
 Result<void> set_signal(SubmitOptions& options, const std::string& text, WallTime)
 {
@@ -231,6 +239,8 @@ const SubmitOption first_options[] = {
      [](Options o, Text text, WallTime) { return store_pattern(text, o.submitted.request.input); }, "a path such as data.txt"},
     {{0, "open-mode", "MODE", "append or truncate the output files (default: truncate at the first start, append after a requeue)"},
      false, set_open_mode, "append or truncate"},
+    {{0, "oom", "WHAT", "when memory runs out: kill (default: the job ends as OUT_OF_MEMORY) or continue (without the process that was killed)"},
+     false, set_oom, "kill or continue"},
     {{'D', "chdir", "FOLDER", "folder to run in (default: the one that the job is submitted from)"}, false,
      [](Options o, Text text, WallTime) { return store_path(text, o.chdir); }},
     {{0, "export", "LIST", "variables that the job gets: ALL (default), NONE, or NAME[=VALUE],...; ALL can be one of a list"}, false,

@@ -119,6 +119,7 @@ struct EndedOnNode {
     JobRef job;
     JobEnd end;
     Usage usage;
+    std::string unfit{}; // why the node should get no more jobs; empty: nothing of that kind
 };
 struct NodeReport {
     std::vector<JobRef> running;

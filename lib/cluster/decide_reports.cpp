@@ -3,6 +3,7 @@
 #include "cluster/run_ends.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace jarvis::cluster {
 
@@ -26,6 +27,7 @@ class Report {
     Outcome& outcome_;
     RunEnds ends_;
     bool clear_ = true; // nothing runs that must not
+    bool drained_ = false; // by this report
 
 public:
     Report(const State& state, const Node& node, const NodeReport& report, bool rebooted, Instant now, Outcome& outcome)
@@ -64,9 +66,20 @@ private:
     // An end that is new is journaled; every end is acknowledged, so that the node can forget it.
     void take_end(const EndedOnNode& ended)
     {
-        if (const auto job = known(ended.job))
-            ends_.part_ended(*job, node_.id, ended.end, ended.usage);
+        if (const auto job = known(ended.job)) {
+            drain_unfit(ended);
+            ends_.part_ended(*job, node_.id, ended.end, ended.usage, !ended.unfit.empty());
+        }
         outcome_.effects.push_back(AckOnNode{node_.id, ended.job});
+    }
+
+    // It cannot confine jobs as it said: none is started there again, not this one either, before somebody has looked. A
+    // drain of an operator stays theirs.
+    void drain_unfit(const EndedOnNode& ended)
+    {
+        if (ended.unfit.empty() || node_.drain || std::exchange(drained_, true))
+            return;
+        outcome_.events.push_back(NodeDrained{node_.id, {fmt::format("job {}: {}", ended.job.job, ended.unfit), {}, state_.wall(now_)}});
     }
 
     bool has_ended(JobRef ref) const

@@ -19,6 +19,34 @@ bool script_may_run(const Run& run)
 
 // What the journal and the wire take of one duration, 285 years: thousands of cores come near it.
 constexpr Duration most_time{std::int64_t{1} << 53};
+constexpr std::int64_t most_count = std::int64_t{1} << 53;
+
+namespace {
+
+template <class T>
+void add_some(std::optional<T>& sum, const std::optional<T>& part, T most)
+{
+    if (part)
+        sum = std::min(sum ? *sum + *part : *part, most);
+}
+
+void add_detail(UsageDetail& sum, const UsageDetail& part)
+{
+    add_some(sum.throttled, part.throttled, most_time);
+    add_some(sum.cpu_pressure, part.cpu_pressure, most_time);
+    add_some(sum.memory_pressure, part.memory_pressure, most_time);
+    add_some(sum.io_pressure, part.io_pressure, most_time);
+    add_some(sum.major_faults, part.major_faults, most_count);
+    add_some(sum.read, part.read, MemorySize{most_count});
+    add_some(sum.written, part.written, MemorySize{most_count});
+    // As memory_peak: of the node that has most.
+    if (part.page_cache)
+        sum.page_cache = std::max(sum.page_cache.value_or(MemorySize{}), *part.page_cache);
+    if (part.largest_process)
+        sum.largest_process = std::max(sum.largest_process.value_or(MemorySize{}), *part.largest_process);
+}
+
+} // namespace
 
 void add_usage(Usage& sum, const Usage& part, bool first_node)
 {
@@ -28,6 +56,11 @@ void add_usage(Usage& sum, const Usage& part, bool first_node)
     sum.cpu_system = std::min(sum.cpu_system + part.cpu_system, most_time);
     if (part.memory_peak && (!sum.memory_peak || *sum.memory_peak < *part.memory_peak))
         sum.memory_peak = part.memory_peak;
+    if (!part.detail)
+        return;
+    if (!sum.detail)
+        sum.detail = UsageDetail{};
+    add_detail(*sum.detail, *part.detail);
 }
 
 StartOnNode start_order(const Job& job, const Run& run, std::size_t member)
@@ -117,8 +150,15 @@ void RunEnds::part_over(const Job& job, NodeId node, JobEnd end, const Usage& us
             outcome_.effects.push_back(stop_order(job, run, other, other == 0 ? cause : "the job has ended"));
 }
 
-void RunEnds::part_ended(const Job& job, NodeId node, const JobEnd& end, const Usage& usage)
+void RunEnds::part_ended(const Job& job, NodeId node, const JobEnd& end, const Usage& usage, bool never_ran)
 {
+    // Nothing was done twice then, whatever the job's owner said of failed nodes. (Of several nodes the owner's word counts.)
+    if (never_ran && end.state == JobState::node_fail && !job.stop && job.run->members.empty() && !over(job, node)) {
+        outcome_.events.push_back(
+            JobRequeued{.job = job.id, .incarnation = job.incarnation, .cause = end.cause, .end = end, .usage = usage});
+        touched_[job.id].reset();
+        return;
+    }
     auto whole = end;
     const auto& nodes = job.run->placement.nodes;
     if (nodes.front().node != node && end.state != JobState::node_fail) {

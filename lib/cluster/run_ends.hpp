@@ -48,8 +48,8 @@ public:
     // As it is by now. Not of one that is over.
     const Run& run(const Job& job) { return touched_.contains(job.id) && !job.run->members.empty() ? *run_of(job) : *job.run; }
 
-    // A node says how its part ended.
-    void part_ended(const Job& job, NodeId node, const JobEnd& end, const Usage& usage);
+    // A node says how its part ended; never_ran: before the job's first process, by the node's fault.
+    void part_ended(const Job& job, NodeId node, const JobEnd& end, const Usage& usage, bool never_ran = false);
     // The node is gone, and its part with it.
     void part_lost(const Job& job, NodeId node, std::string cause, bool may_requeue);
     // A member is ready; the last one lets the script start.

@@ -154,7 +154,7 @@ struct Registration {
 
 struct Drain {
     std::string reason;
-    std::string by;
+    std::string by;         // a user; empty: Jarvis, since the node cannot do what it said
     WallTime since;
     friend bool operator==(const Drain&, const Drain&) = default;
 };

@@ -132,6 +132,7 @@ struct NodeDaemon {
     bool login = false;         // offers nothing to jobs; users are served
     bool virtual_cores = false; // cores are counted, and jobs are not bound to any
     std::string cgroup = "auto"; // "auto", "none" or an absolute path in a cgroup2 mount
+    std::uint32_t max_processes = 16384; // and threads, of each job here; 0: no limit
     std::string shepherd;        // empty: see shepherd_program()
     std::string runtime = "native";
     std::string boot_id_file = "/proc/sys/kernel/random/boot_id";

@@ -299,6 +299,8 @@ Fields<Config> make_config_fields()
               "where node.cores is more than there is."),
         field("jnoded.cgroup", &C::jnoded, &NodeDaemon::cgroup, restart_jnoded, "",
               "Where in a cgroup2 mount the node makes its tree: \"auto\", \"none\", or an absolute path.", cgroup_choice),
+        field("jnoded.max_processes", &C::jnoded, &NodeDaemon::max_processes, restart_jnoded, "",
+              "How many processes and threads a job may have on this node at once; 0 for no limit."),
         field("jnoded.shepherd", &C::jnoded, &NodeDaemon::shepherd, restart_jnoded, "",
               "The launcher's program; empty for jshepherd as installed.", absolute_path_or_empty),
         field("jnoded.runtime", &C::jnoded, &NodeDaemon::runtime, restart_jnoded, "",

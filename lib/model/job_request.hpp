@@ -97,6 +97,7 @@ struct JobRequest {
     bool hold = false;
     bool requeue = false;
     bool kill_on_invalid_dependency = false;     // cancelled once they can never hold; else it waits, and says so
+    bool continue_after_oom = false;             // --oom=continue: the kernel kills one process, and the job goes on
     OpenMode open_mode = OpenMode::automatic;
     Box<WarningSignal> warning;
     ArraySpec array;                             // without tasks: no array

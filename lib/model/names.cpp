@@ -78,7 +78,7 @@ Capabilities required_capabilities(Confinement level)
     set.add(Capability::freeze);
     set.add(Capability::kill);
     if (level == Confinement::full)
-        for (auto c : {Capability::cpuset, Capability::memory, Capability::pids, Capability::io, Capability::devices})
+        for (auto c : {Capability::cpuset, Capability::memory, Capability::pids, Capability::io})
             set.add(c);
     return set;
 }

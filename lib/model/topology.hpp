@@ -103,7 +103,7 @@ public:
 enum class Confinement : std::uint8_t {
     none = 0,  // process groups, subreaper and affinity only
     track = 1, // and follow, freeze and kill by cgroup
-    full = 2,  // and cpuset, memory, pids, io, devices
+    full = 2,  // and cpuset, memory, pids, io
 };
 Capabilities required_capabilities(Confinement level);
 // The highest level whose capabilities are all there.

@@ -21,6 +21,8 @@ EndClass class_of_stop(const Stop& stop)
 
 JobEnd judge_launch_failure(const ExitFacts& facts)
 {
+    if (facts.launch_fault == LaunchFault::node)
+        return {.state = JobState::node_fail, .end_class = EndClass::node, .cause = facts.launch_error};
     const bool users_fault = facts.launch_fault == LaunchFault::user;
     return {.state = JobState::failed,
             .end_class = users_fault ? EndClass::user : EndClass::system,
@@ -42,6 +44,16 @@ JobEnd judge_wait_status(std::int32_t wait_status)
     return {.state = JobState::completed, .end_class = EndClass::none, .exit_code = 0};
 }
 
+// Exit code and signal stay beside the verdict.
+void put_wait_status(JobEnd& end, const ExitFacts& facts)
+{
+    if (!facts.wait_status)
+        return;
+    end.signal = ending_signal(*facts.wait_status);
+    if (end.signal == 0)
+        end.exit_code = exit_code(*facts.wait_status);
+}
+
 } // namespace
 
 std::string describe_signal(int signal)
@@ -51,14 +63,17 @@ std::string describe_signal(int signal)
 
 JobEnd judge_exit(const ExitFacts& facts, const std::optional<Stop>& stop)
 {
-    if (!stop || !facts.stop_reached)
+    JobEnd end;
+    if (stop && facts.stop_reached) {
+        end = {.state = stop->verdict, .end_class = class_of_stop(*stop), .cause = stop->cause};
+        if (!facts.out_of_memory.empty())
+            end.cause += "; " + facts.out_of_memory;
+    } else if (!facts.out_of_memory.empty()) {
+        end = {.state = JobState::out_of_memory, .end_class = EndClass::resources, .cause = facts.out_of_memory};
+    } else {
         return facts.wait_status ? judge_wait_status(*facts.wait_status) : judge_launch_failure(facts);
-    JobEnd end{.state = stop->verdict, .end_class = class_of_stop(*stop), .cause = stop->cause};
-    if (facts.wait_status) {
-        end.signal = ending_signal(*facts.wait_status);
-        if (end.signal == 0)
-            end.exit_code = exit_code(*facts.wait_status);
     }
+    put_wait_status(end, facts);
     return end;
 }
 

@@ -17,6 +17,7 @@ enum class LaunchFault : std::uint8_t {
     none = 0,
     user = 1,   // a path or script of the job's own
     system = 2, // Jarvis or the machine
+    node = 3,   // this node cannot confine the job to what it was promised: the job runs elsewhere, and the node is drained
 };
 
 // What the exit record says, or why there was nothing to run.
@@ -24,6 +25,7 @@ struct ExitFacts {
     std::optional<std::int32_t> wait_status; // of the script's process, as waitpid(2) gives it; absent: it never ran
     std::string launch_error;                // why not
     LaunchFault launch_fault = LaunchFault::none;
+    std::string out_of_memory{}; // not empty: the kernel killed some of it for want of memory, in words
     Usage usage;
     // False: the exit record was there before the first signal of a stop was sent, so the stop ended nothing.
     bool stop_reached = true;
@@ -42,7 +44,8 @@ struct Stop {
 
 // A stop decides how the end is called as soon as a signal of it was sent, whatever the script made of that signal (its
 // exit code or signal is kept beside the verdict). A script that was already over when the stop came is judged by its own
-// exit: 0 is COMPLETED, another code or a signal FAILED.
+// exit: 0 is COMPLETED, another code or a signal FAILED. One of whose processes the kernel killed for want of memory is
+// OUT_OF_MEMORY, also when its script went on to exit with 0: what it left is not to be trusted.
 JobEnd judge_exit(const ExitFacts& facts, const std::optional<Stop>& stop);
 
 // Of a member: there is no script whose end could say more than the stop does.

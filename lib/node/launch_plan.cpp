@@ -10,15 +10,19 @@
 namespace jarvis::node {
 namespace {
 
-Result<std::vector<std::uint32_t>> pus_of(const CoreSet& cores, const Topology& topology)
+// `threads`: how many hardware threads of each core are used; 0: all.
+Result<std::vector<std::uint32_t>> pus_of(const CoreSet& cores, const Topology& topology, std::uint32_t threads)
 {
     std::vector<std::uint32_t> pus;
     std::optional<std::uint32_t> missing;
     cores.for_each([&](std::uint32_t core) {
-        if (core < topology.cores.size())
-            pus.insert(pus.end(), topology.cores[core].pus.begin(), topology.cores[core].pus.end());
-        else if (!missing)
+        if (core < topology.cores.size()) {
+            const auto& all = topology.cores[core].pus;
+            const auto used = threads == 0 ? all.size() : std::min<std::size_t>(threads, all.size());
+            pus.insert(pus.end(), all.begin(), all.begin() + static_cast<std::ptrdiff_t>(used));
+        } else if (!missing) {
             missing = core;
+        }
     });
     if (missing)
         return fail(Errc::corrupt, "was given core {}, while this node offers the cores 0-{}", *missing,
@@ -49,6 +53,16 @@ void expand_paths(LaunchPlan& plan, const StartOrder& order, const NodeFacts& fa
     plan.input_path = expand(*request.input);
 }
 
+void confine(LaunchPlan& plan, const StartOrder& order, const LaunchSettings& settings, const Topology& topology)
+{
+    plan.cgroup = fmt::format("{}/job_{}", settings.jobs_cgroup, order.key.job);
+    plan.confined = settings.confinement.capabilities.has(Capability::cpuset) && !plan.pus.empty();
+    if (plan.confined)
+        plan.numa_nodes = memory_nodes(order.placement, topology);
+    plan.cgroup_values =
+        job_limits(order.placement, plan.pus, plan.numa_nodes, order.request.continue_after_oom, settings.confinement);
+}
+
 } // namespace
 
 std::string folder_name(const JobKey& key) { return fmt::format("{}.{}", key.job, key.incarnation); }
@@ -75,7 +89,7 @@ std::vector<ResourceLimit> merge_limits(const std::vector<ResourceLimit>& node, 
 
 Result<LaunchPlan> plan_launch(const StartOrder& order, const LaunchSettings& settings, const Topology& topology)
 {
-    auto pus = pus_of(order.placement.cores, topology);
+    auto pus = pus_of(order.placement.cores, topology, order.request.resources.wishes->threads_per_core);
     if (!pus)
         return std::unexpected(pus.error());
     if (!settings.bound)
@@ -96,7 +110,7 @@ Result<LaunchPlan> plan_launch(const StartOrder& order, const LaunchSettings& se
     plan.script_path = plan.job_folder + "/script";
     plan.temporary_folder = fmt::format("{}/{}{}", settings.temporary_root, temporary_folder_prefix(settings.facts.node_name), folder);
     if (!settings.jobs_cgroup.empty())
-        plan.cgroup = fmt::format("{}/job_{}", settings.jobs_cgroup, order.key.job);
+        confine(plan, order, settings, topology);
     expand_paths(plan, order, settings.facts);
     plan.environment = job_environment(order, settings.facts, plan.pus, plan.temporary_folder);
     return plan;

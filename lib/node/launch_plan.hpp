@@ -3,6 +3,7 @@
 
 #include "base/result.hpp"
 #include "model/topology.hpp"
+#include "node/confinement.hpp"
 #include "node/job_environment.hpp"
 #include "node/node_core.hpp"
 
@@ -18,6 +19,7 @@ struct LaunchSettings {
     bool bound = true;                    // false: cores are virtual, and jobs are bound to none
     std::string jobs_folder;              // of the run-time folder
     std::string jobs_cgroup;              // absolute path of <tree>/jobs; empty: confinement level none
+    ConfinementSettings confinement;      // what that tree can do
     std::string temporary_root;           // where JARVIS_TMPDIR folders are made
     std::vector<ResourceLimit> limits;    // of every job, by name as getrlimit(2) has it without RLIMIT_
     std::vector<ResourceLimit> ceilings;  // hard limits that the daemon cannot raise for a job
@@ -41,6 +43,9 @@ struct LaunchPlan {
     std::vector<ResourceLimit> limits;    // complete
     std::vector<std::uint32_t> pus;       // affinity
     std::string cgroup;                   // empty: level none
+    std::vector<CgroupValue> cgroup_values; // to be written there
+    std::vector<std::uint32_t> numa_nodes;  // by the kernel's numbers, that the job's memory may come from
+    bool confined = false;                  // its first process proves that `pus` and `numa_nodes` hold
     std::string temporary_folder;
 
     friend bool operator==(const LaunchPlan&, const LaunchPlan&) = default;

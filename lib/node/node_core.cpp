@@ -47,7 +47,7 @@ class Step {
         Report report;
         for (const auto& [key, job] : state_.jobs) {
             if (job.phase == Phase::ended)
-                report.ended.push_back({key, job.end, job.usage});
+                report.ended.push_back({key, job.end, job.usage, job.unfit});
             else
                 report.running.push_back({key, job.prepared, job.suspensions.since.has_value()});
         }
@@ -72,7 +72,7 @@ class Step {
     void send_end(const JobKey& key, const NodeJob& job)
     {
         if (state_.link == Link::welcomed)
-            send(ReportEnded{key, job.end, job.usage});
+            send(ReportEnded{key, job.end, job.usage, job.unfit});
     }
 
     // ---- Which job
@@ -335,12 +335,19 @@ class Step {
                 effect(Freeze{recovered.key, job.suspensions.since.has_value()}); // whether it was done before the restart is not known
             return;
         case RecoveredJob::As::ended:
+            job.unfit = unfit(recovered.facts);
             return end(recovered.key, job, judge(job, recovered.facts), recovered.facts.usage);
         case RecoveredJob::As::shepherd_died:
             return lose_shepherd(recovered.key, job);
         case RecoveredJob::As::rebooted:
             return end(recovered.key, job, judge_reboot(), {});
         }
+    }
+
+    // Also of a job that was stopped meanwhile: the next one would fare no better.
+    static std::string unfit(const ExitFacts& facts)
+    {
+        return facts.launch_fault == LaunchFault::node ? facts.launch_error : std::string();
     }
 
     static JobEnd judge(const NodeJob& job, const ExitFacts& facts)
@@ -447,6 +454,7 @@ public:
         if (found == state_.jobs.end() || found->second.phase == Phase::waiting || found->second.phase == Phase::ended)
             return;
         auto how = judge(found->second, ended.facts);
+        found->second.unfit = unfit(ended.facts);
         end(ended.key, found->second, std::move(how), ended.facts.usage);
     }
 

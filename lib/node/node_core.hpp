@@ -221,6 +221,7 @@ struct ReportEnded {
     JobKey key;
     JobEnd end;
     Usage usage;
+    std::string unfit{}; // why this node should get no more jobs; empty: nothing of that kind
     friend bool operator==(const ReportEnded&, const ReportEnded&) = default;
 };
 struct ReportPrepared {
@@ -274,6 +275,7 @@ struct NodeJob {
     bool forgotten = false; // nobody waits for its end: it is not reported
     JobEnd end;             // ended
     Usage usage;            // ended
+    std::string unfit{};    // ended: see ReportEnded
 };
 
 // Whose jobs are accepted; set once by the shell.

@@ -85,8 +85,79 @@ Usage to_message(const jarvis::Usage& usage)
     message.set_cpu_system_us(usage.cpu_system.count());
     if (usage.memory_peak)
         message.set_memory_peak(usage.memory_peak->bytes);
+    if (!usage.detail)
+        return message;
+    const auto& detail = *usage.detail;
+    auto& out = *message.mutable_detail();
+    if (detail.throttled)
+        out.set_throttled_us(detail.throttled->count());
+    if (detail.cpu_pressure)
+        out.set_cpu_pressure_us(detail.cpu_pressure->count());
+    if (detail.memory_pressure)
+        out.set_memory_pressure_us(detail.memory_pressure->count());
+    if (detail.io_pressure)
+        out.set_io_pressure_us(detail.io_pressure->count());
+    if (detail.major_faults)
+        out.set_major_faults(*detail.major_faults);
+    if (detail.read)
+        out.set_read(detail.read->bytes);
+    if (detail.written)
+        out.set_written(detail.written->bytes);
+    if (detail.page_cache)
+        out.set_page_cache(detail.page_cache->bytes);
+    if (detail.largest_process)
+        out.set_largest_process(detail.largest_process->bytes);
     return message;
 }
+
+namespace {
+
+Result<jarvis::UsageDetail> from_message(const UsageDetail& message)
+{
+    jarvis::UsageDetail detail;
+    struct {
+        bool there;
+        std::int64_t us;
+        std::optional<Duration>* into;
+        std::string_view field;
+    } const times[] = {{message.has_throttled_us(), message.throttled_us(), &detail.throttled, "throttled time"},
+                       {message.has_cpu_pressure_us(), message.cpu_pressure_us(), &detail.cpu_pressure, "processor pressure"},
+                       {message.has_memory_pressure_us(), message.memory_pressure_us(), &detail.memory_pressure, "memory pressure"},
+                       {message.has_io_pressure_us(), message.io_pressure_us(), &detail.io_pressure, "I/O pressure"}};
+    for (const auto& time : times) {
+        if (!time.there)
+            continue;
+        auto duration = duration_from(time.us, time.field);
+        if (!duration)
+            return std::unexpected(duration.error());
+        *time.into = *duration;
+    }
+    struct {
+        bool there;
+        std::int64_t bytes;
+        std::optional<MemorySize>* into;
+        std::string_view field;
+    } const sizes[] = {{message.has_read(), message.read(), &detail.read, "bytes read"},
+                       {message.has_written(), message.written(), &detail.written, "bytes written"},
+                       {message.has_page_cache(), message.page_cache(), &detail.page_cache, "page cache"},
+                       {message.has_largest_process(), message.largest_process(), &detail.largest_process, "largest process"}};
+    for (const auto& size : sizes) {
+        if (!size.there)
+            continue;
+        auto memory = memory_from(size.bytes, size.field);
+        if (!memory)
+            return std::unexpected(memory.error());
+        *size.into = *memory;
+    }
+    if (message.has_major_faults()) {
+        if (message.major_faults() < 0)
+            return fail(Errc::corrupt, "major faults: {} is out of range", message.major_faults());
+        detail.major_faults = message.major_faults();
+    }
+    return detail;
+}
+
+} // namespace
 
 Result<jarvis::Usage> from_message(const Usage& message)
 {
@@ -109,6 +180,12 @@ Result<jarvis::Usage> from_message(const Usage& message)
         if (!peak)
             return fail(peak.error(), "usage");
         usage.memory_peak = *peak;
+    }
+    if (message.has_detail()) {
+        auto detail = from_message(message.detail());
+        if (!detail)
+            return fail(detail.error(), "usage");
+        usage.detail = std::move(*detail);
     }
     return usage;
 }

@@ -120,6 +120,7 @@ Result<void> take_relations(const JobRequest& message, jarvis::JobRequest& reque
     request.array = std::move(*array);
     request.dependencies = std::move(*dependencies);
     request.kill_on_invalid_dependency = message.kill_on_invalid_dependency();
+    request.continue_after_oom = message.continue_after_oom();
     return {};
 }
 
@@ -228,6 +229,7 @@ JobRequest common_message(const jarvis::JobRequest& request)
     if (request.warning)
         *message.mutable_warning() = to_message(*request.warning);
     message.set_kill_on_invalid_dependency(request.kill_on_invalid_dependency);
+    message.set_continue_after_oom(request.continue_after_oom);
     if (request.retry)
         *message.mutable_retry() = to_message(*request.retry);
     for (const auto& argument : *request.arguments)

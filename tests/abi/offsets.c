@@ -185,7 +185,10 @@ AT(jarvis_launch, limit_size, 140);
 AT(jarvis_launch, cgroup, 144);
 AT(jarvis_launch, cgroup_fd, 152);
 AT(jarvis_launch, reserved, 156);
-SIZE(jarvis_launch, 160);
+AT(jarvis_launch, numa_nodes, 160);
+AT(jarvis_launch, numa_node_count, 168);
+AT(jarvis_launch, reserved2, 172);
+SIZE(jarvis_launch, 176);
 
 AT(jarvis_handle, struct_size, 0);
 AT(jarvis_handle, pid, 4);

@@ -61,6 +61,13 @@ wire::JobSummary ended(std::uint64_t id, std::string_view name, JobState state, 
     usage.set_cpu_user_us(2900 * second + 123'456);
     usage.set_cpu_system_us(40 * second);
     usage.set_memory_peak(3 * gib / 2);
+    auto& detail = *usage.mutable_detail();
+    detail.set_page_cache(gib / 4);
+    detail.set_largest_process(gib);
+    detail.set_cpu_pressure_us(1'500'000);
+    detail.set_memory_pressure_us(0);
+    detail.set_major_faults(12);
+    detail.set_read(gib);
     return summary;
 }
 

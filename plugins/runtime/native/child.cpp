@@ -5,6 +5,7 @@
 #include <ctime>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/mempolicy.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -81,6 +82,10 @@ public:
         if (child_.affinity_size != 0
             && syscall(SYS_sched_setaffinity, 0, child_.affinity_size, child_.affinity) < 0)
             fail(Step::affinity);
+        if (child_.cpus)
+            check_cpus();
+        if (child_.numa_nodes)
+            check_numa_nodes();
         umask(static_cast<mode_t>(launch_.umask & 0777));
     }
 
@@ -123,6 +128,35 @@ public:
     }
 
 private:
+    // The kernel takes an affinity that the cpuset allows in part, and says nothing.
+    void check_cpus() const
+    {
+        auto& found = child_.failure->found;
+        if (syscall(SYS_sched_getaffinity, 0, sizeof found.bits, found.bits) < 0)
+            fail(Step::affinity);
+        if (!same(found, *child_.cpus))
+            fail(Step::cpu_promise);
+    }
+
+    // Where this is not to be learned (a kernel without NUMA, a container's filter) the host's look at the cgroup has to do.
+    void check_numa_nodes() const
+    {
+        auto& found = child_.failure->found;
+        for (auto& word : found.bits)
+            word = 0;
+        if (syscall(SYS_get_mempolicy, nullptr, found.bits, Set::words * Set::word_bits, nullptr, MPOL_F_MEMS_ALLOWED) == 0 &&
+            !same(found, *child_.numa_nodes))
+            fail(Step::memory_promise);
+    }
+
+    static bool same(const Set& a, const Set& b)
+    {
+        for (std::size_t i = 0; i < Set::words; ++i)
+            if (a.bits[i] != b.bits[i])
+                return false;
+        return true;
+    }
+
     void join_cgroup() const
     {
         const int fd = openat(launch_.cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);

@@ -80,6 +80,35 @@ std::uint32_t explain_path(const char* what, const char* path, int error_number,
     return path && !is_shortage(error_number) ? JARVIS_FAULT_USER : JARVIS_FAULT_SYSTEM;
 }
 
+struct List {
+    char text[512] = {};
+    std::size_t size = 0;
+
+    void add(const char* form, unsigned number)
+    {
+        if (size + 16 < sizeof text)
+            size += static_cast<std::size_t>(std::snprintf(text + size, sizeof text - size, form, number));
+    }
+};
+
+// As the kernel writes sets: "0-3,8".
+List list_of(const Set& set)
+{
+    List list;
+    for (unsigned first = 0; first < Set::words * Set::word_bits; ++first) {
+        if (!set.has(first))
+            continue;
+        unsigned last = first;
+        while (set.has(last + 1))
+            ++last;
+        list.add(list.size ? ",%u" : "%u", first);
+        if (last > first)
+            list.add("-%u", last);
+        first = last;
+    }
+    return list;
+}
+
 } // namespace
 
 std::uint32_t explain(const jarvis_launch& launch, const Failure& failure, char* text, std::uint32_t size)
@@ -120,6 +149,14 @@ std::uint32_t explain(const jarvis_launch& launch, const Failure& failure, char*
     case Step::descriptors:
         std::snprintf(text, size, "cannot close descriptors: %s", why.text);
         break;
+    case Step::cpu_promise:
+        std::snprintf(text, size, "its first process may run on CPUs %s, and was promised %s", list_of(failure.found).text,
+                      list_of(Set(launch.pus, launch.pu_count)).text);
+        return JARVIS_FAULT_NODE;
+    case Step::memory_promise:
+        std::snprintf(text, size, "its first process may have memory of NUMA nodes %s, and was promised %s", list_of(failure.found).text,
+                      list_of(Set(launch.numa_nodes, launch.numa_node_count)).text);
+        return JARVIS_FAULT_NODE;
     case Step::none:
         break;
     }

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <linux/sched.h>
 #include <memory>
@@ -103,6 +104,12 @@ public:
     std::size_t size() const { return words_ * sizeof(unsigned long); }
 };
 
+// A host of version 0.1 has no such members.
+std::uint32_t numa_node_count(const jarvis_launch& launch)
+{
+    return launch.struct_size >= offsetof(jarvis_launch, numa_node_count) + sizeof launch.numa_node_count ? launch.numa_node_count : 0;
+}
+
 // Where a child with a copy of our memory leaves its failure.
 class SharedFailure {
     void* page_ = mmap(nullptr, sizeof(Failure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -186,10 +193,22 @@ pid_t spawn(const jarvis_launch& launch, Failure& failure)
 {
     Mask mask(launch);
     Child child{.launch = &launch, .affinity = mask.words(), .affinity_size = launch.pu_count ? mask.size() : 0};
+    Set cpus;
+    Set numa_nodes;
+    if (launch.flags & JARVIS_LAUNCH_CONFINED) {
+        if (launch.pu_count != 0) {
+            cpus = Set(launch.pus, launch.pu_count);
+            child.cpus = &cpus;
+        }
+        if (numa_node_count(launch) != 0) {
+            numa_nodes = Set(launch.numa_nodes, launch.numa_node_count);
+            child.numa_nodes = &numa_nodes;
+        }
+    }
     failure = {};
     const long pid = clone_child(child, failure);
     if (pid < 0) {
-        failure = {.step = Step::create, .error_number = static_cast<int>(-pid)};
+        failure = {.step = Step::create, .error_number = static_cast<int>(-pid), .detail = 0, .found = {}};
         return -1;
     }
     if (failure.step == Step::none)

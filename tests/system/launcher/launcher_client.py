@@ -13,10 +13,12 @@ SLOWDOWN = float(os.environ.get("JARVIS_TEST_SLOWDOWN", "1"))
 
 ORDER = {"job_id": 1, "incarnation": 2, "job_folder": 5, "runtime": 6, "account": 7, "script_path": 8, "arguments": 9,
          "environment": 10, "working_directory": 11, "output_path": 12, "error_path": 13, "input_path": 14, "append": 15,
-         "umask": 16, "limits": 17, "pus": 18, "cgroup": 19, "temporary_folder": 20}
+         "umask": 16, "limits": 17, "pus": 18, "cgroup": 19, "temporary_folder": 20,
+         "cgroup_values": 50, "numa_nodes": 51, "confined": 52}
+VALUE = {"file": 1, "value": 2, "optional": 3}
 ACCOUNT = {"uid": 1, "gid": 2, "groups": 3}
 LIMIT = {"name": 1, "soft": 2, "hard": 3}
-USER, SYSTEM = 1, 2  # LaunchFault
+USER, SYSTEM, NODE = 1, 2, 3  # LaunchFault
 
 
 def varint(number):

@@ -15,7 +15,7 @@ import time
 import unittest
 
 import launcher_client
-from launcher_client import ACCOUNT, LIMIT, ORDER, SYSTEM, USER, ExitRecord, Launcher, alive, encode, signed, wait_for
+from launcher_client import ACCOUNT, LIMIT, NODE, ORDER, SYSTEM, USER, VALUE, ExitRecord, Launcher, alive, encode, signed, wait_for
 
 IS_ROOT = os.getuid() == 0
 CGROUPS = next((pathlib.Path(p) for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup") if os.path.exists(p + "/cgroup.controllers")), None)
@@ -218,6 +218,24 @@ class Starts(Jobs):
         self.end(job)
         if self.cgroup:
             self.assertTrue(self.output(job).strip().endswith(f"{self.cgroup.name}/job_{job}/tasks.0"))
+
+    def test_what_the_node_does_not_give_is_its_fault(self):
+        self.fails("its first process may run on CPUs 0, and was promised 0,8000", NODE, pus=[0, 8000], confined=1)
+        self.assertEqual(self.run_job("#!/bin/sh\n", pus=[0], confined=1).status, 0)
+        memory = "".join(line for line in open("/proc/self/status") if line.startswith("Mems_allowed_list"))
+        if memory.split()[-1] == "0":
+            self.assertEqual(self.run_job("#!/bin/sh\n", pus=[0], numa_nodes=[0], confined=1).status, 0)
+            self.fails("its first process may have memory of NUMA nodes 0, and was promised 0-1", NODE, pus=[0], numa_nodes=[0, 1], confined=1)
+
+    def test_values_of_the_cgroup_are_written_or_the_job_does_not_run(self):
+        if not self.cgroup:
+            self.skipTest("no cgroup can be made here")
+        value = encode(VALUE, {"file": "no.such", "value": "1"})
+        self.fails("cannot set no.such to 1: no such file or directory", NODE, cgroup_values=[value])
+        self.assertEqual(self.run_job("#!/bin/sh\n", cgroup_values=[value + encode(VALUE, {"optional": 1})]).status, 0)
+        depth = [encode(VALUE, {"file": "cgroup.max.depth", "value": "7"})]    # a file that every cgroup has
+        self.assertEqual(self.run_job("#!/bin/sh\n", cgroup_values=depth).status, 0)
+        self.fails("cgroup.max.depth says 7, asked for 07", NODE, cgroup_values=[encode(VALUE, {"file": "cgroup.max.depth", "value": "07"})])
 
     def test_output_paths(self):
         (self.work / "sub").mkdir(mode=0o777)

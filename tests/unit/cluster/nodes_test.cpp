@@ -311,6 +311,49 @@ BOOST_AUTO_TEST_CASE(a_drained_node_finishes_what_it_has)
     BOOST_TEST(state_name(c.node("n1")) == "mixed");
 }
 
+// Nothing of such a job has run, so it goes back into the queue whatever its owner said of failed nodes.
+BOOST_AUTO_TEST_CASE(a_node_that_cannot_confine_is_drained_and_its_job_runs_elsewhere)
+{
+    Cluster c(nodes(2), cores(1));
+    c.submit(job());
+    c.submit(job());
+    auto end = ended(ref(1), JobState::node_fail, EndClass::node, "cpuset.cpus says 0-3, asked for 0-2");
+    end.unfit = end.end.cause;
+    c.report_end("n1", end);
+    BOOST_TEST(c.events() == "drained n1 by : job 1: cpuset.cpus says 0-3, asked for 0-2; requeued 1.1: " + end.unfit);
+    BOOST_TEST(state_name(c.node("n1")) == "drained");
+    BOOST_TEST((c.node("n1").drain->since == c.wall()));
+    BOOST_TEST(c.running() == "2");
+    c.report_end("n1", end); // sent twice
+    BOOST_TEST(c.events() == "");
+    c.report_end("n2", ended(ref(2)));
+    BOOST_TEST(c.running() == "1");
+    c.report_end("n2", ended(ref(1, 2)));
+}
+
+BOOST_AUTO_TEST_CASE(the_drain_of_an_operator_stays_theirs)
+{
+    Cluster c(nodes(1), cores(1));
+    c.submit(job());
+    c.drain(otto, {"n1"}, "new disk");
+    auto end = ended(ref(1), JobState::node_fail, EndClass::node, "x");
+    end.unfit = "x";
+    c.report_end("n1", end);
+    BOOST_TEST(c.node("n1").drain->reason == "new disk");
+}
+
+BOOST_AUTO_TEST_CASE(a_cancelled_job_is_cancelled_also_where_it_could_not_be_confined)
+{
+    Cluster c(nodes(1), cores(1));
+    c.submit(job());
+    c.cancel(otto, {1});
+    auto end = ended(ref(1), JobState::cancelled, EndClass::user, "cancelled by otto");
+    end.unfit = "x";
+    c.report_end("n1", end);
+    BOOST_TEST((c.at(1).ended->end.state == JobState::cancelled));
+    BOOST_TEST(c.node("n1").drain->reason == "job 1: x");
+}
+
 BOOST_AUTO_TEST_CASE(both_are_idempotent)
 {
     Cluster c(nodes(1), cores(2));

@@ -104,3 +104,39 @@ BOOST_AUTO_TEST_CASE(a_member_that_could_not_be_prepared_failed_before_the_stop)
     facts.stop_reached = true;
     BOOST_TEST(judge_member(facts, cancel).cause == "cancelled by alice");
 }
+
+BOOST_AUTO_TEST_CASE(a_job_that_ran_out_of_memory_is_that_whatever_its_script_says)
+{
+    for (const int status : {0, 1 << 8, int{SIGKILL}}) {
+        auto facts = with_status(status);
+        facts.out_of_memory = "out of memory: the job's limit on this node is 64M";
+        const auto end = judge_exit(facts, {});
+        BOOST_TEST((end.state == JobState::out_of_memory));
+        BOOST_TEST((end.end_class == EndClass::resources));
+        BOOST_TEST(end.cause == facts.out_of_memory);
+        BOOST_TEST(end.signal == (status & 0x7f));
+        BOOST_TEST((end.exit_code == (status & 0x7f ? std::nullopt : std::optional(status >> 8))));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_stop_comes_before_the_memory_and_tells_of_it)
+{
+    auto facts = with_status(SIGKILL);
+    facts.out_of_memory = "out of memory: so it was";
+    auto end = judge_exit(facts, time_limit);
+    BOOST_TEST((end.state == JobState::timeout));
+    BOOST_TEST(end.cause == "time limit of 1h reached; out of memory: so it was");
+    facts.stop_reached = false; // it was over before
+    BOOST_TEST((judge_exit(facts, time_limit).state == JobState::out_of_memory));
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_does_not_confine_is_to_blame)
+{
+    ExitFacts facts;
+    facts.launch_error = "cpuset.cpus says 0-3, asked for 0-2";
+    facts.launch_fault = LaunchFault::node;
+    const JobEnd expected{JobState::node_fail, EndClass::node, {}, 0, facts.launch_error};
+    BOOST_TEST((judge_exit(facts, {}) == expected));
+    BOOST_TEST((judge_member(facts, {}) == expected));
+    BOOST_TEST((judge_exit(facts, cancel).state == JobState::cancelled));
+}

@@ -114,3 +114,34 @@ BOOST_AUTO_TEST_CASE(propagated_limits_replace_the_nodes_below_the_ceilings)
                                      {{"NOFILE", 2048, 2048}, {"CPU", 1, 1}});
     BOOST_TEST((merged == std::vector<ResourceLimit>{{"CORE", 0, 0}, {"NOFILE", 2048, 2048}, {"STACK", 9, 9}}));
 }
+
+BOOST_AUTO_TEST_CASE(threads_of_a_core_may_stay_unused)
+{
+    auto o = launch_order();
+    o.placement.cores.insert(0);
+    o.request.resources.wishes = PlacementWishes{.threads_per_core = 1};
+    BOOST_TEST((plan(o).pus == std::vector<std::uint32_t>{0, 1}));
+    o.request.resources.wishes = PlacementWishes{.threads_per_core = 5};
+    BOOST_TEST((plan(o).pus == std::vector<std::uint32_t>{0, 1, 2, 3}));
+}
+
+BOOST_AUTO_TEST_CASE(a_node_with_cpusets_confines_and_one_without_only_follows)
+{
+    auto topology = two_cores_with_threads();
+    topology.numa_nodes = {{.os_index = 3, .memory = mebibytes(500), .cores = CoreSet::range(0, 2)}};
+    auto with = settings();
+    with.jobs_cgroup = "/sys/fs/cgroup/t/jobs";
+    auto followed = plan_launch(launch_order(), with, topology);
+    BOOST_REQUIRE(followed.has_value());
+    BOOST_TEST(followed->cgroup == "/sys/fs/cgroup/t/jobs/job_7");
+    BOOST_TEST(!followed->confined);
+    BOOST_TEST(followed->numa_nodes.empty());
+    with.confinement.capabilities.add(Capability::cpuset);
+    const auto confined = plan_launch(launch_order(), with, topology);
+    BOOST_REQUIRE(confined.has_value());
+    BOOST_TEST(confined->confined);
+    BOOST_TEST((confined->numa_nodes == std::vector<std::uint32_t>{3}));
+    BOOST_REQUIRE_GE(confined->cgroup_values.size(), 2u);
+    BOOST_TEST((confined->cgroup_values[0] == CgroupValue{"cpuset.cpus", "1,3"}));
+    BOOST_TEST((confined->cgroup_values[1] == CgroupValue{"cpuset.mems", "3"}));
+}

@@ -42,6 +42,7 @@ JobRequest full_request()
     r.array = {IndexSet::range(0, 99) | IndexSet{200, 202}, 10};
     r.dependencies = {true, {{DependencyKind::after, JobId{5, 3}, std::chrono::minutes(10)}, {DependencyKind::singleton, {}, {}}}};
     r.kill_on_invalid_dependency = true;
+    r.continue_after_oom = true;
     r.retry = RetryRule{.times = 3, .backoff_first = std::chrono::seconds(1), .backoff_most = std::chrono::minutes(1), .on_node_fail = true,
                .on_timeout = false, .on_signal = true, .on_out_of_memory = false, .on_system = true, .exits = {{3, 5}, {9, 9}}};
     r.arguments = std::vector<std::string>{"-x", "", "a b\nc\xff"};
