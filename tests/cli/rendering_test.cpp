@@ -1,5 +1,6 @@
 // What commands print of given replies, against the files in golden/. JARVIS_UPDATE_GOLDEN=1 writes them anew; a change
 // of one is a change of behaviour, and is reviewed as such.
+#include "golden.hpp"
 #include "client/job_table.hpp"
 #include "client/json.hpp"
 #include "client/listing.hpp"
@@ -31,19 +32,6 @@ struct Zone {
     }
 };
 BOOST_TEST_GLOBAL_FIXTURE(Zone);
-
-void check_golden(const std::string& name, const std::string& text)
-{
-    const auto path = std::string(JARVIS_GOLDEN_FOLDER "/") + name;
-    if (std::getenv("JARVIS_UPDATE_GOLDEN")) {
-        std::ofstream(path) << text;
-        return;
-    }
-    std::ifstream file(path);
-    std::stringstream golden;
-    golden << file.rdbuf();
-    BOOST_TEST(text == golden.str(), name << " differs:\n" << text);
-}
 
 Style terminal(std::size_t width, bool colour = false) { return {.width = width, .height = 0, .colour = colour, .terminal = true}; }
 

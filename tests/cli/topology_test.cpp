@@ -1,5 +1,6 @@
 // jnodes topo: the pictures of given nodes, against the files in golden/ (JARVIS_UPDATE_GOLDEN=1 writes them anew), and what
 // holds for all of them.
+#include "golden.hpp"
 #include "client/topology_view.hpp"
 #include "sample_topologies.hpp"
 
@@ -27,19 +28,6 @@ const std::map<std::string, std::function<wire::NodeView()>> samples{{"laptop", 
                                                                      {"shared-memory", shared_memory}};
 
 NodeTopology sample(const std::string& name) { return read_topology(samples.at(name)()).value(); }
-
-void check_golden(const std::string& name, const std::string& text)
-{
-    const auto path = std::string(JARVIS_GOLDEN_FOLDER "/") + name;
-    if (std::getenv("JARVIS_UPDATE_GOLDEN")) {
-        std::ofstream(path) << text;
-        return;
-    }
-    std::ifstream file(path);
-    std::stringstream golden;
-    golden << file.rdbuf();
-    BOOST_TEST(text == golden.str(), name << " differs:\n" << text);
-}
 
 std::vector<std::vector<std::string>> all_matches(const std::string& text, const std::string& pattern)
 {
