@@ -50,13 +50,8 @@ bool in_any(const Account& account, const std::set<std::uint32_t>& gids)
 
 bool may_vouch(const config::Config& config, std::string_view node)
 {
-    const auto found = std::ranges::find(config.nodes, node, &config::Node::name);
-    if (found != config.nodes.end())
-        return found->vouch;
-    for (const auto& node_class : config.node_classes)
-        if (node_class.accept || std::ranges::find(node_class.names, node) != node_class.names.end())
-            return node_class.vouch;
-    return false;
+    const auto found = config::settings_of_node(config, node);
+    return found && found->vouch;
 }
 
 cluster::Settings core_settings(const config::Config& config, plugin::QueueOrder order)
@@ -65,13 +60,13 @@ cluster::Settings core_settings(const config::Config& config, plugin::QueueOrder
     for (const auto& node : config.nodes)
         settings.nodes.push_back(node.name);
     for (const auto& node : config.nodes)
-        if (node.vouch || !node.features.empty())
-            settings.traits[node.name] = {node.features, node.vouch};
+        if (cluster::NodeTraits traits{node.features, node.vouch, node.expect}; traits != cluster::NodeTraits{})
+            settings.traits[node.name] = std::move(traits);
     std::vector<std::string> all_classes;
     for (const auto& node_class : config.node_classes) {
         all_classes.push_back(node_class.name);
         cluster::NodeClass joined{.name = node_class.name, .accept_all = node_class.accept, .names = node_class.names,
-                                  .traits = {node_class.features, node_class.vouch}, .max_nodes = node_class.max_nodes};
+                                  .traits = {node_class.features, node_class.vouch, node_class.expect}, .max_nodes = node_class.max_nodes};
         std::ranges::sort(joined.names);
         settings.node_classes.push_back(std::move(joined));
     }

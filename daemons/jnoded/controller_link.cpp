@@ -128,6 +128,8 @@ asio::awaitable<Result<void>> ControllerLink::serve(wire::ChannelPtr channel)
         }
         events_.message(*message);
     }
+    if (!again_.empty())
+        co_return fail(Errc::unavailable, "{}", std::exchange(again_, {}));
     co_return fail(Errc::denied, "{}", last_trouble_); // as refuse() said it
 }
 
@@ -172,6 +174,16 @@ void ControllerLink::refuse(const std::string& reason)
     say_trouble({Errc::denied, reason});
     if (channel_)
         channel_->close();
+    channel_.reset();
+}
+
+// Nothing of the old connection is listened to any more, also what has come already.
+void ControllerLink::dial_again(std::string reason)
+{
+    if (!channel_)
+        return;
+    again_ = std::move(reason);
+    channel_->close();
     channel_.reset();
 }
 

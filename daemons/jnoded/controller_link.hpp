@@ -42,6 +42,7 @@ class ControllerLink {
     std::optional<pki::Certificate> controller_; // over TLS: whom the connection is with
     std::minstd_rand random_{std::random_device{}()}; // jitter: many nodes must not dial at the same moment
     std::string last_trouble_;
+    std::string again_; // why the connection is made anew
 
     asio::awaitable<Result<wire::ChannelPtr>> connect();
     asio::awaitable<Result<void>> serve(wire::ChannelPtr channel);
@@ -66,6 +67,8 @@ public:
     Result<void> check_start(const wire::StartJob& start, Epoch epoch) const;
     // This controller is not to be followed; dialled again after a while.
     void refuse(const std::string& reason);
+    // Ends this connection and dials at once: the next one begins with a new registration.
+    void dial_again(std::string reason);
 };
 
 } // namespace jarvis::noded

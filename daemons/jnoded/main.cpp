@@ -8,8 +8,9 @@
 #include "daemon/notify.hpp"
 #include "daemon/options.hpp"
 #include "daemon/signals.hpp"
-#include "discovery.hpp"
+#include "node_offer.hpp"
 #include "remote_controller.hpp"
+#include "topology_change.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -29,15 +30,14 @@ constexpr int failed = 1;
 
 Result<config::Node> declared_node(const config::Config& config, const std::string& name)
 {
-    std::vector<std::string_view> names;
-    for (const auto& node : config.nodes) {
-        if (node.name == name)
-            return node;
-        names.push_back(node.name);
-    }
+    if (auto node = config::settings_of_node(config, name))
+        return *node;
     // A node on another machine needs the controller's addresses and its certificate alone; who it is says the controller.
     if (config.nodes.empty() && !config.controller.addresses.empty())
         return config::Node{.name = name};
+    std::vector<std::string_view> names;
+    for (const auto& node : config.nodes)
+        names.push_back(node.name);
     return fail(Errc::not_found, "{}: no [[node]] is named {}, which is the name of this node{} (jnoded.name gives another)",
                 config.file, name, did_you_mean(name, names));
 }
@@ -94,14 +94,10 @@ Result<Setup> set_up(config::Config config, const daemon::LogOptions& log_option
     auto boot_id = daemon::read_boot_id(config.jnoded.boot_id_file);
     if (!boot_id)
         return std::unexpected(boot_id.error());
-    auto machine = discover_topology();
-    if (!machine)
-        return std::unexpected(machine.error());
-    const auto as = config.jnoded.login           ? OfferAs::nothing
-                    : config.jnoded.virtual_cores ? OfferAs::virtual_cores
-                                                  : OfferAs::real_cores;
-    auto offered = offer(std::move(machine->topology), node->cores, node->memory, as);
-    machine->notes.insert(machine->notes.end(), offered.notes.begin(), offered.notes.end());
+    auto signature = machine_signature();
+    auto offered = find_offer(*node, config.jnoded);
+    if (!offered)
+        return std::unexpected(offered.error());
     auto folder = RunFolder::open(config, name);
     if (!folder)
         return std::unexpected(folder.error());
@@ -109,9 +105,11 @@ Result<Setup> set_up(config::Config config, const daemon::LogOptions& log_option
     return Setup{.config = std::move(config),
                  .node_name = std::move(name),
                  .boot_id = std::move(*boot_id),
-                 .topology = std::move(offered.topology),
-                 .bound = offered.bound,
-                 .notes = std::move(machine->notes),
+                 .node = std::move(*node),
+                 .signature = std::move(signature),
+                 .topology = std::move(offered->topology),
+                 .bound = offered->bound,
+                 .notes = std::move(offered->notes),
                  .folder = std::move(*folder),
                  .own_folders = own_folders(),
                  .launcher = std::move(launcher),
@@ -172,8 +170,13 @@ int main_unprotected(int argc, char** argv)
         return failed;
     }
     if (options.check_config) {
-        if (auto node = declared_node(*config, config::node_name(*config)); !node) {
+        auto node = declared_node(*config, config::node_name(*config));
+        if (!node) {
             fmt::print(stderr, "{}\n", node.error().message);
+            return failed;
+        }
+        if (auto offered = find_offer(*node, config->jnoded); !offered) {
+            fmt::print(stderr, "{}\n", offered.error().message);
             return failed;
         }
         if (auto far = remote_controller(*config, config::node_name(*config)); !far) {

@@ -70,7 +70,7 @@ ControllerLinkOptions link_options(const Setup& setup)
 
 NodeDaemon::NodeDaemon(asio::io_context& io, Setup setup)
     : io_(io), setup_(std::move(setup)), launch_settings_(launch_settings(setup_)), registration_(registration(setup_)),
-      wake_(io), launcher_(setup_.launcher, launcher_events()), controller_(link_options(setup_), controller_events()),
+      wake_(io), known_(setup_.topology), launcher_(setup_.launcher, launcher_events()), controller_(link_options(setup_), controller_events()),
       users_(io, setup_.node_name),
       tasks_(io.get_executor(), "jnoded")
 {
@@ -312,6 +312,8 @@ void NodeDaemon::serve_users()
 void NodeDaemon::start()
 {
     serve_users();
+    if (setup_.config.jnoded.recheck > Duration::zero() && !setup_.config.jnoded.login)
+        tasks_.spawn("watch machine", watch_machine());
     auto cluster = setup_.folder.read_cluster();
     if (cluster.empty())
         if (const auto records = setup_.folder.read_jobs(); !records.empty())

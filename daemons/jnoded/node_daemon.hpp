@@ -12,6 +12,7 @@
 #include "node/launch_plan.hpp"
 #include "node/node_core.hpp"
 #include "node_metrics.hpp"
+#include "node_offer.hpp"
 #include "run_folder.hpp"
 #include "user_socket.hpp"
 
@@ -33,6 +34,8 @@ struct Setup {
     config::Config config;
     std::string node_name;
     std::string boot_id;
+    config::Node node;     // what the configuration says of it
+    std::string signature; // of the machine (topology_change.hpp), from before it was asked for its topology
     Topology topology; // as offered
     bool bound = true; // jobs are bound to cores of it
     std::vector<std::string> notes; // of its discovery
@@ -79,6 +82,8 @@ class NodeDaemon {
     std::optional<node::Greeted> early_greeting_; // of a controller, before there was a launcher
     bool launcher_runs_ = false;
     bool dialling_ = false;
+    Topology known_;         // by whose indexes the jobs here were placed
+    bool held_back_ = false; // less than there is is given, until the jobs that were placed by `known_` have ended
     Launcher launcher_;
     ControllerLink controller_;
     UserSocket users_;
@@ -126,6 +131,11 @@ class NodeDaemon {
     asio::awaitable<bool> clean_cgroup(JobId job); // whether it is gone
     asio::awaitable<void> clean_and_dial();
     asio::awaitable<void> sweep_temporary_folders();
+
+    // rediscovery.cpp: changes of the machine
+    asio::awaitable<void> watch_machine();
+    void adopt(Offer offer);
+    std::vector<std::string> lost_under_jobs(const Topology& fresh) const;
 
     // confinement.cpp: our cgroup tree
     void serve_cluster(const std::string& cluster);

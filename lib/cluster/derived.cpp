@@ -19,6 +19,26 @@ bool in_classes(const Node& node, const std::vector<std::string>& classes)
     return node.declared && !node.node_class.empty() && std::ranges::find(classes, node.node_class) != classes.end();
 }
 
+// What the configuration says of it; null: nothing.
+const NodeTraits* traits_of(const State& state, const Node& node)
+{
+    if (!node.declared)
+        return nullptr;
+    if (node.node_class.empty()) {
+        const auto own = state.settings.traits.find(node.name);
+        return own == state.settings.traits.end() ? nullptr : &own->second;
+    }
+    const auto& classes = state.settings.node_classes;
+    const auto found = std::ranges::find(classes, node.node_class, &NodeClass::name);
+    return found == classes.end() ? nullptr : &found->traits;
+}
+
+void compare_with_expectation(const State& state, Node& node)
+{
+    const auto* traits = traits_of(state, node);
+    node.shortfall = traits && node.registration ? shortfall(traits->expect, node.registration->topology) : std::string();
+}
+
 // What the configuration says of each node: the declared ones in its order, then those that joined, in theirs.
 void index_nodes(State& state)
 {
@@ -32,17 +52,11 @@ void index_nodes(State& state)
         node.vouches = false;
         const auto place = positions.find(node.name);
         node.position = place == positions.end() ? position++ : place->second;
-        const NodeTraits* traits = nullptr;
-        if (const auto own = state.settings.traits.find(node.name); place != positions.end() && own != state.settings.traits.end())
-            traits = &own->second;
-        else if (place == positions.end())
-            for (const auto& node_class : state.settings.node_classes)
-                if (node_class.name == node.node_class && node.declared)
-                    traits = &node_class.traits;
-        if (traits) {
+        if (const auto* traits = traits_of(state, node)) {
             node.features = traits->features;
             node.vouches = traits->vouch;
         }
+        compare_with_expectation(state, node);
     }
 }
 
@@ -99,6 +113,7 @@ void vacate(State& state, const Job& job)
 
 void recount_node(State& state, Node& node)
 {
+    compare_with_expectation(state, node);
     node.free = node.registration ? sched::everything(node.registration->topology) : sched::FreeResources{};
     for (JobId id : node.jobs)
         for (const auto& part : state.jobs.at(id)->run->placement.nodes)

@@ -148,8 +148,8 @@ std::string never_runs(const State& state, const PartitionSettings& partition, c
         const auto& node = state.nodes[id.value];
         if (!filter.selects(node))
             continue;
-        if (!node.registration)
-            return {}; // a node of unknown size may be large enough
+        if (!node.registration || !node.shortfall.empty())
+            return {}; // a node of unknown size may be large enough, and so may one that is repaired
         candidates.push_back(filter.candidate(node, true));
     }
     if (filter.members().empty() || could_start(filter.wanted(), candidates))

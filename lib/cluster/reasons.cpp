@@ -60,7 +60,7 @@ Rejections count_rejections(const State& state, const PartitionSettings& partiti
             ++count.down;
         else if (!node.declared || !node.connected || !node.registration)
             ++count.away;
-        else if (node.drain)
+        else if (node.drain || !node.shortfall.empty())
             ++count.drained;
         else if (!usable(partition, node))
             ++count.confinement;

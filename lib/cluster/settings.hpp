@@ -4,6 +4,7 @@
 
 #include "base/memory_size.hpp"
 #include "base/time.hpp"
+#include "model/node_expectation.hpp"
 #include "model/topology.hpp"
 
 #include <cstdint>
@@ -44,6 +45,7 @@ enum class QueueMode : std::uint8_t {
 struct NodeTraits {
     std::vector<std::string> features{};
     bool vouch = false;                        // what it says of who its local users are counts
+    NodeExpectation expect{};                  // it gets no jobs while it has less
     friend bool operator==(const NodeTraits&, const NodeTraits&) = default;
 };
 

@@ -85,6 +85,8 @@ NodeReason reason_of(const Node& node)
         return {"it is no longer in the configuration", {}, {}};
     if (!node.registration)
         return {"it has never registered", {}, {}};
+    if (!node.shortfall.empty())
+        return {node.shortfall, {}, {}};
     return {};
 }
 
@@ -96,7 +98,7 @@ std::string_view state_name(const Node& node)
         return "unreachable";
     if (!node.condemned.empty())
         return "down";
-    if (node.drain)
+    if (node.drain || !node.shortfall.empty())
         return node.jobs.empty() ? "drained" : "draining";
     if (node.jobs.empty())
         return "idle";

@@ -198,8 +198,9 @@ struct Node {
     std::uint32_t position = 0;            // in the cluster's order of nodes
     std::vector<std::string> features;
     bool vouches = false;                  // for its local users
+    std::string shortfall;                 // what it has less of than the settings expect; empty: nothing
 
-    bool takes_jobs() const { return declared && connected && registration && !drain && !down && condemned.empty(); }
+    bool takes_jobs() const { return declared && connected && registration && !drain && !down && condemned.empty() && shortfall.empty(); }
     // Silence counts from `since`.
     bool is_silent() const { return registration && !connected && !down; }
     friend bool operator==(const Node&, const Node&) = default;

@@ -62,8 +62,19 @@ class Checker {
             if (auto [first, fresh] = seen.try_emplace(node.name, &node); !fresh)
                 problem(node.place, "node.names", "node {} is declared twice, first in line {}", node.name,
                         first->second->place.line);
+        const Place* last = nullptr; // nodes of one section have one place
+        for (const auto& node : config_.nodes) {
+            if (last && last->line == node.place.line && last->column == node.place.column)
+                continue;
+            last = &node.place;
+            if (node.cores > 0 && node.reserve.cores > 0)
+                problem(node.place, "node.reserve", "cores: cores = {} says what is given to jobs already; leave one of the two out", node.cores);
+            if (node.memory && node.reserve.memory)
+                problem(node.place, "node.reserve", "memory: memory = {} says what is given to jobs already; leave one of the two out",
+                        format_memory_size_exact(*node.memory));
+        }
         const auto& own = config_.jnoded.name;
-        if (own.empty() || config_.nodes.empty() || seen.contains(own))
+        if (own.empty() || config_.nodes.empty() || settings_of_node(config_, own))
             return;
         std::vector<std::string_view> known;
         for (std::size_t i = 0; i < std::min<std::size_t>(config_.nodes.size(), 1000); ++i)

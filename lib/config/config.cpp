@@ -29,6 +29,23 @@ const PluginSection* Config::plugin_section(std::string_view kind, std::string_v
     return found == plugins.sections.end() ? nullptr : &*found;
 }
 
+std::optional<Node> settings_of_node(const Config& config, std::string_view name)
+{
+    if (auto found = std::ranges::find(config.nodes, name, &Node::name); found != config.nodes.end())
+        return *found;
+    for (const auto& node_class : config.node_classes)
+        if (node_class.accept || std::ranges::find(node_class.names, name) != node_class.names.end())
+            return Node{.name = std::string(name),
+                        .vouch = node_class.vouch,
+                        .features = node_class.features,
+                        .topology = node_class.topology,
+                        .reserve = node_class.reserve,
+                        .devices = node_class.devices,
+                        .expect = node_class.expect,
+                        .place = node_class.place};
+    return std::nullopt;
+}
+
 const Partition* Config::partition(std::string_view name) const
 {
     auto found = std::ranges::find(partitions, name, &Partition::name);

@@ -5,7 +5,9 @@
 #include "base/memory_size.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "model/core_set.hpp"
 #include "model/job_request.hpp"
+#include "model/node_expectation.hpp"
 #include "model/topology.hpp"
 
 #include <cstdint>
@@ -131,6 +133,7 @@ struct NodeDaemon {
     std::string socket;  // for users of this node; empty: see user_socket(); "none": there is none
     bool login = false;         // offers nothing to jobs; users are served
     bool virtual_cores = false; // cores are counted, and jobs are not bound to any
+    Duration recheck = std::chrono::seconds{30}; // how often it looks whether the machine has changed; 0: never
     std::string cgroup = "auto"; // "auto", "none" or an absolute path in a cgroup2 mount
     std::uint32_t max_processes = 16384; // and threads, of each job here; 0: no limit
     std::string shepherd;        // empty: see shepherd_program()
@@ -143,6 +146,23 @@ struct NodeDaemon {
     std::vector<ResourceLimit> limits{{"CORE", 0, 0}, {"NOFILE", 1024, 524288}};
 };
 
+// Kept for the system.
+struct Reserve {
+    std::uint32_t cores = 0;
+    std::optional<MemorySize> memory; // empty: a share of what there is (jnoded/node_offer.hpp)
+    friend bool operator==(const Reserve&, const Reserve&) = default;
+};
+
+// What hwloc does not find, or not as it should be counted.
+struct StatedDevice {
+    std::string name;               // "gpu"
+    std::string type;               // "a100"; empty: unknown
+    std::uint32_t count = 1;
+    std::vector<std::string> paths; // of one device
+    CoreSet cores;                  // near to it; empty: all alike
+    friend bool operator==(const StatedDevice&, const StatedDevice&) = default;
+};
+
 // One declared node; [[node]] with a host list is one of these for each name.
 struct Node {
     std::string name;
@@ -150,6 +170,10 @@ struct Node {
     std::optional<MemorySize> memory; // empty: as discovered
     bool vouch = false;               // what it says of its users is believed
     std::vector<std::string> features;
+    std::string topology;             // empty: as discovered; a file FILE.xml, or a synthetic description
+    Reserve reserve;
+    std::vector<StatedDevice> devices;
+    NodeExpectation expect;
     Place place;
 };
 
@@ -161,6 +185,10 @@ struct NodeClass {
     std::vector<std::string> features;
     bool vouch = false;
     std::uint32_t max_nodes = 0;    // 0: no limit
+    std::string topology;           // these as for a node
+    Reserve reserve;
+    std::vector<StatedDevice> devices;
+    NodeExpectation expect;
     Place place;
 };
 
@@ -221,6 +249,9 @@ std::string node_name(const Config& config);
 // jnoded.run_dir, else <folder>/jarvis_<cluster>_<node> in the first of $XDG_RUNTIME_DIR, /run, /dev/shm that is a
 // writable tmpfs, else in jnoded.state_dir (on disk).
 std::string run_directory(const Config& config);
+// What the file says of the node with this name: its [[node]], else what the first [[node_class]] that takes it says. Nothing
+// where neither is there.
+std::optional<Node> settings_of_node(const Config& config, std::string_view name);
 // The controller's port where an address names none.
 constexpr std::uint16_t default_port = 6820;
 // The same for metrics.

@@ -173,6 +173,20 @@ std::string core_range(const std::uint32_t& cores)
     return cores <= 65536 ? "" : "is out of range; it goes from 0 to 65536";
 }
 
+// Whether a description makes sense says hwloc, on the node.
+std::string topology_source(const std::string& source)
+{
+    return source.ends_with(".xml") ? absolute_path(source) : "";
+}
+
+std::string reserve_range(const Reserve& reserve) { return core_range(reserve.cores); }
+
+std::string recheck_range(const Duration& value)
+{
+    using namespace std::chrono_literals;
+    return value == 0s || (value >= 1s && value <= 24h) ? "" : "is out of range; it goes from 1s to 1d, and 0 is never";
+}
+
 std::string feature_names(const std::vector<std::string>& names)
 {
     for (const auto& name : names)
@@ -297,6 +311,9 @@ Fields<Config> make_config_fields()
         field("jnoded.virtual_cores", &C::jnoded, &NodeDaemon::virtual_cores, restart_jnoded, "",
               "Whether cores are only counted, and jobs are not bound to any: for several nodes on one machine. So it is, too, "
               "where node.cores is more than there is."),
+        field("jnoded.recheck", &C::jnoded, &NodeDaemon::recheck, restart_jnoded, "",
+              "How often the node looks whether CPUs, memory or devices have come or gone; it then registers anew. 0 is never.",
+              recheck_range),
         field("jnoded.cgroup", &C::jnoded, &NodeDaemon::cgroup, restart_jnoded, "",
               "Where in a cgroup2 mount the node makes its tree: \"auto\", \"none\", or an absolute path.", cgroup_choice),
         field("jnoded.max_processes", &C::jnoded, &NodeDaemon::max_processes, restart_jnoded, "",
@@ -338,6 +355,18 @@ const Fields<NodeSection>& node_fields()
               "can act as any user of the cluster."),
         field("node.features", &NodeSection::node, &Node::features, Needs::reload, "",
               "What jobs can ask for with --constraint, such as [\"ib\", \"rack1\"].", feature_names),
+        field("node.topology", &NodeSection::node, &Node::topology, Needs::restart_jnoded, "",
+              "Another topology than that of the machine: a file of hwloc (/path/FILE.xml) or a synthetic description. Its cores are "
+              "virtual.",
+              topology_source),
+        field("node.reserve", &NodeSection::node, &Node::reserve, Needs::restart_jnoded, "",
+              "What is kept for the system: cores, the last ones, and memory. Without memory it is 2 % of it, from 128M to 4G, "
+              "unless node.memory says what is given.",
+              reserve_range),
+        field("node.devices", &NodeSection::node, &Node::devices, Needs::restart_jnoded, "",
+              "Devices with name, type, count, paths and cores, in the place of all discovered ones of the same name."),
+        field("node.expect", &NodeSection::node, &Node::expect, Needs::reload, "",
+              "The least that the node must offer, else it gets no jobs: packages, numa_nodes, cores, threads_per_core, memory, devices."),
     };
     return fields;
 }
@@ -353,6 +382,10 @@ const Fields<NodeClassSection>& node_class_fields()
         field("node_class.features", &S::node_class, &C::features, Needs::reload, "", "As node.features.", feature_names),
         field("node_class.vouch", &S::node_class, &C::vouch, Needs::reload, "", "As node.vouch."),
         field("node_class.max_nodes", &S::node_class, &C::max_nodes, Needs::reload, "nodes", "How many nodes may join it; 0 is no limit."),
+        field("node_class.topology", &S::node_class, &C::topology, Needs::restart_jnoded, "", "As node.topology.", topology_source),
+        field("node_class.reserve", &S::node_class, &C::reserve, Needs::restart_jnoded, "", "As node.reserve.", reserve_range),
+        field("node_class.devices", &S::node_class, &C::devices, Needs::restart_jnoded, "", "As node.devices."),
+        field("node_class.expect", &S::node_class, &C::expect, Needs::reload, "", "As node.expect."),
     };
     return fields;
 }

@@ -197,12 +197,17 @@ void add_changes_by_name(std::string_view kind, const std::vector<T>& before, co
 
 // --- text ---
 
+bool declared_alike(const Node& a, const Node& b)
+{
+    return a.cores == b.cores && a.memory == b.memory && a.vouch == b.vouch && a.features == b.features && a.topology == b.topology &&
+           a.reserve == b.reserve && a.devices == b.devices && a.expect == b.expect;
+}
+
 // The longest run of nodes from `first` on that one [[node]] can declare without changing their order.
 std::size_t run_length(const std::vector<Node>& nodes, std::size_t first)
 {
     std::size_t last = first + 1;
-    while (last < nodes.size() && nodes[last].cores == nodes[first].cores && nodes[last].memory == nodes[first].memory &&
-           nodes[last].vouch == nodes[first].vouch && nodes[last].features == nodes[first].features)
+    while (last < nodes.size() && declared_alike(nodes[last], nodes[first]))
         ++last;
     return last - first;
 }

@@ -28,6 +28,10 @@ std::string read(const RawValue& raw, Confinement& value);
 // "soft:hard" or one value for both; numbers as getrlimit(2) has them, with K M G T for 1024 and its powers, or "unlimited".
 std::string read(const RawValue& raw, ResourceLimit& value);
 
+std::string read(const RawValue& raw, Reserve& value); // these as inline tables
+std::string read(const RawValue& raw, std::vector<StatedDevice>& value);
+std::string read(const RawValue& raw, NodeExpectation& value);
+
 std::string write(const std::string& value);
 std::string write(bool value);
 std::string write(std::int64_t value);
@@ -45,6 +49,9 @@ std::string write(LogFormat value);
 std::string write(PartitionState value);
 std::string write(Confinement value);
 std::string write(const ResourceLimit& value);
+std::string write(const Reserve& value);
+std::string write(const std::vector<StatedDevice>& value);
+std::string write(const NodeExpectation& value);
 
 // The word for the type of a setting in documentation.
 template <class T>
@@ -62,6 +69,10 @@ constexpr std::string_view type_name()
         return "list of strings";
     else if constexpr (std::is_same_v<T, ResourceLimit>)
         return "resource limit";
+    else if constexpr (std::is_same_v<T, Reserve> || std::is_same_v<T, NodeExpectation>)
+        return "table";
+    else if constexpr (std::is_same_v<T, std::vector<StatedDevice>>)
+        return "list of tables";
     else
         return "string";
 }

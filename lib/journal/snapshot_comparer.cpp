@@ -28,6 +28,7 @@ bool same_stored(cluster::Node read, const cluster::Node& live)
     read.position = live.position;
     read.features = live.features;
     read.vouches = live.vouches;
+    read.shortfall = live.shortfall;
     return read == live;
 }
 

@@ -71,18 +71,48 @@ Result<cluster::PartitionSettings> from_message(const Partition& message)
     return partition;
 }
 
+NodeExpectation to_message(const jarvis::NodeExpectation& expect)
+{
+    NodeExpectation message;
+    message.set_packages(expect.packages);
+    message.set_numa_nodes(expect.numa_nodes);
+    message.set_cores(expect.cores);
+    message.set_threads_per_core(expect.threads_per_core);
+    message.set_memory(expect.memory.bytes);
+    for (const auto& [name, count] : expect.devices) {
+        auto& device = *message.add_devices();
+        device.set_name(name);
+        device.set_count(count);
+    }
+    return message;
+}
+
+jarvis::NodeExpectation from_message(const NodeExpectation& message)
+{
+    jarvis::NodeExpectation expect{.packages = message.packages(),
+                                   .numa_nodes = message.numa_nodes(),
+                                   .cores = message.cores(),
+                                   .threads_per_core = message.threads_per_core(),
+                                   .memory = MemorySize{message.memory()}};
+    for (const auto& device : message.devices())
+        expect.devices[device.name()] = device.count();
+    return expect;
+}
+
 NodeTraits to_message(const std::string& name, const cluster::NodeTraits& traits)
 {
     NodeTraits message;
     message.set_name(name);
     put(traits.features, *message.mutable_features());
     message.set_vouch(traits.vouch);
+    if (traits.expect != jarvis::NodeExpectation{})
+        *message.mutable_expect() = to_message(traits.expect);
     return message;
 }
 
 cluster::NodeTraits from_message(const NodeTraits& message)
 {
-    cluster::NodeTraits traits{.features = {}, .vouch = message.vouch()};
+    cluster::NodeTraits traits{.features = {}, .vouch = message.vouch(), .expect = from_message(message.expect())};
     take(message.features(), traits.features);
     return traits;
 }

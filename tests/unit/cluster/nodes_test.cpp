@@ -418,3 +418,46 @@ BOOST_AUTO_TEST_CASE(what_is_told_of_several_that_should_not_run_is_short)
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(expectations)
+
+BOOST_AUTO_TEST_CASE(a_node_below_what_is_expected_gets_no_jobs_and_says_why)
+{
+    auto settings = some_settings(nodes(2));
+    settings.traits["n1"].expect = {.cores = 4, .devices = {{"gpu", 2}}};
+    Cluster c(settings);
+    for (const auto* name : {"n1", "n2"})
+        c.machines[name] = some_machine(cores(2));
+    c.machines["n1"].topology.devices = {{.resource = "gpu", .type = "a100", .address = "0", .paths = {}, .near = {}}};
+    c.join("n1");
+    BOOST_TEST(state_name(c.node("n1")) == "drained");
+    BOOST_TEST(reason_of(c.node("n1")).text == "expected 4 cores, found 2; expected 2 gpu, found 1");
+    c.submit(job());
+    BOOST_TEST(c.reason(1) == "NodesUnavailable: no node of partition batch can take it now: 1 not connected, 1 drained");
+    c.join("n2");
+    BOOST_TEST(c.node("n2").jobs.size() == 1u);
+    // It is repaired, and registers anew.
+    c.machines["n1"] = some_machine(cores(4));
+    c.machines["n1"].topology.devices = {{.resource = "gpu", .type = "a100", .address = "0", .paths = {}, .near = {}},
+                                         {.resource = "gpu", .type = "a100", .address = "1", .paths = {}, .near = {}}};
+    c.join("n1");
+    BOOST_TEST(state_name(c.node("n1")) == "idle");
+    BOOST_TEST(reason_of(c.node("n1")).text == "");
+}
+
+BOOST_AUTO_TEST_CASE(each_part_of_an_expectation_counts)
+{
+    jarvis::Topology found;
+    found.cores = {{.pus = {0, 1}, .package = 0}, {.pus = {2}, .package = 1}};
+    found.numa_nodes = {{.os_index = 0, .memory = mebibytes(1024), .cores = {}}};
+    found.devices = {{.resource = "gpu", .type = "a100", .address = "0", .paths = {}, .near = {}}};
+    BOOST_TEST(shortfall({}, found) == "");
+    BOOST_TEST(shortfall({.packages = 2, .numa_nodes = 1, .cores = 2, .threads_per_core = 1, .memory = mebibytes(1024), .devices = {{"gpu:a100", 1}}}, found) == "");
+    BOOST_TEST(shortfall({.packages = 3}, found) == "expected 3 packages, found 2");
+    BOOST_TEST(shortfall({.numa_nodes = 2}, found) == "expected 2 NUMA nodes, found 1");
+    BOOST_TEST(shortfall({.threads_per_core = 2}, found) == "expected 2 threads in each core, found 1");
+    BOOST_TEST(shortfall({.memory = mebibytes(2048)}, found) == "expected 2G of memory, found 1G");
+    BOOST_TEST(shortfall({.devices = {{"gpu:h100", 1}}}, found) == "expected 1 gpu:h100, found 0");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -255,6 +255,7 @@ BOOST_AUTO_TEST_CASE(nodes)
     BOOST_TEST(has(refused("[[node]]\nnames = \"n1\"\nmemory = 0\n"), "no memory at all"));
     BOOST_TEST(has(refused("[[node]]\nnames = \"n1\"\nmemroy = \"1G\"\n"), "node.n1.memroy: unknown key; did you mean \"memory\"?"));
     BOOST_TEST(has(refused("[jnoded]\nname = \"n2\"\n[[node]]\nnames = \"n1\"\n"), "jnoded.name: no [[node]] declares n2"));
+    BOOST_TEST(parse_config("[jnoded]\nname = \"n2\"\n[[node]]\nnames = \"n1\"\n[[node_class]]\nname = \"c\"\naccept = true\n", "j.toml").has_value());
     loaded("[jnoded]\nname = \"n2\"\n");
 }
 
@@ -342,6 +343,69 @@ BOOST_AUTO_TEST_CASE(files)
     BOOST_REQUIRE_MESSAGE(shipped, (shipped ? "" : shipped.error().text()));
     BOOST_TEST(shipped->nodes.size() == 1u);
     BOOST_TEST(shipped->default_partition() != nullptr);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(shapes_of_nodes)
+
+namespace {
+
+std::expected<Config, Problems> of_node(const std::string& lines) { return parse_config("[[node]]\nnames = \"n[1-2]\"\n" + lines, "j.toml"); }
+std::string wrong(const std::string& lines) { return of_node(lines).error().text(); }
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(what_a_node_has_keeps_and_should_have)
+{
+    const auto config = of_node("topology = \"pack:2 core:4 pu:1\"\nreserve = { cores = 1, memory = \"2G\" }\n"
+                                "devices = [{ name = \"gpu\", type = \"a100\", paths = [\"/dev/nvidia0\"], cores = \"0-3,7\" },\n"
+                                "           { name = \"seat\", count = 3 }]\n"
+                                "expect = { packages = 2, numa_nodes = 4, cores = 8, threads_per_core = 2, memory = \"64G\", "
+                                "devices = { gpu = 4, \"nic:rdma\" = 1 } }\n");
+    BOOST_REQUIRE_MESSAGE(config, (config ? "" : config.error().text()));
+    const auto& node = config->nodes.at(1);
+    BOOST_TEST(node.topology == "pack:2 core:4 pu:1");
+    BOOST_TEST((node.reserve == Reserve{1, mebibytes(2048)}));
+    BOOST_REQUIRE_EQUAL(node.devices.size(), 2u);
+    BOOST_TEST((node.devices[0] == StatedDevice{"gpu", "a100", 1, {"/dev/nvidia0"}, CoreSet::range(0, 4) | CoreSet::range(7, 1)}));
+    BOOST_TEST((node.devices[1] == StatedDevice{"seat", "", 3, {}, {}}));
+    BOOST_TEST((node.expect == NodeExpectation{2, 4, 8, 2, mebibytes(64 << 10), {{"gpu", 4}, {"nic:rdma", 1}}}));
+    const auto again = parse_config(to_text(*config), "j.toml");
+    BOOST_REQUIRE_MESSAGE(again, (again ? "" : again.error().text()));
+    BOOST_TEST(config_diff(*config, *again).empty());
+    BOOST_TEST(to_text(*again) == to_text(*config));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_wrong_with_them_is_told)
+{
+    BOOST_TEST(wrong("topology = \"there.xml\"") == "j.toml:3:12: node.n[1-2].topology: expected an absolute path, found \"there.xml\"");
+    BOOST_TEST(wrong("reserve = 3") == "j.toml:3:11: node.n[1-2].reserve: expected a table such as { cores = 1, memory = \"2G\" }, found an integer");
+    BOOST_TEST(wrong("reserve = { core = 3 }").ends_with("reserve: core: unknown key; did you mean \"cores\"?"));
+    BOOST_TEST(wrong("reserve = { cores = -1 }").find("reserve: cores: -1 is out of range") != std::string::npos);
+    BOOST_TEST(wrong("cores = 2\nreserve = { cores = 1 }").find("cores = 2 says what is given to jobs already") != std::string::npos);
+    BOOST_TEST(wrong("memory = \"2G\"\nreserve = { memory = \"1G\" }").find("memory = 2G says what is given to jobs already") != std::string::npos);
+    BOOST_TEST(wrong("devices = [{ type = \"x\" }]").find("devices: device 1: name is missing") != std::string::npos);
+    BOOST_TEST(wrong("devices = [{ name = \"g u\" }]").find("device 1: name: \"g u\" is no name") != std::string::npos);
+    BOOST_TEST(wrong("devices = [{ name = \"g\", paths = [\"/etc/x\"] }]").find("paths: expected a file in /dev, found \"/etc/x\"") != std::string::npos);
+    for (const char* cores : {"3-1", "1,", "x", "1-", "0-70000", "1;2"})
+        BOOST_TEST(wrong(fmt::format("devices = [{{ name = \"g\", cores = \"{}\" }}]", cores)).find("cores: expected cores such as") != std::string::npos, cores);
+    BOOST_TEST(wrong("devices = [{ name = \"g\", count = 2, paths = [\"/dev/g\"] }]").find("paths are those of one device") != std::string::npos);
+    BOOST_TEST(wrong("devices = [{ name = \"g\", paths = [\"/dev/g\"] }, { name = \"h\", paths = [\"/dev/g\"] }]").find("is the first file of two devices") !=
+               std::string::npos);
+    BOOST_TEST(wrong("expect = { devices = { \"a b\" = 1 } }").find("\"a b\" is no device") != std::string::npos);
+    BOOST_TEST(wrong("expect = { devices = { gpu = \"4\" } }").find("devices: gpu: expected an integer, found a string") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_has_the_settings_of_its_section_or_of_its_class)
+{
+    const auto config = parse_config("[[node]]\nnames = \"n1\"\ntopology = \"pu:1\"\n[[node_class]]\nname = \"c\"\nnames = \"c[1-3]\"\n"
+                                     "reserve = { cores = 2 }\n[[node_class]]\nname = \"any\"\naccept = true\nvouch = true\n", "j.toml");
+    BOOST_REQUIRE_MESSAGE(config, (config ? "" : config.error().text()));
+    BOOST_TEST(settings_of_node(*config, "n1")->topology == "pu:1");
+    BOOST_TEST(settings_of_node(*config, "c2")->reserve.cores == 2u);
+    BOOST_TEST(settings_of_node(*config, "x")->vouch);
+    BOOST_TEST(!settings_of_node(parse_config("", "j.toml").value(), "x").has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -90,6 +90,17 @@ BOOST_AUTO_TEST_CASE(what_no_state_keeps_comes_back_too)
     BOOST_TEST(event.incarnation.value == 2u);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_expected_of_nodes_comes_back)
+{
+    cluster::Configured configured;
+    configured.settings.nodes = {"n1"};
+    configured.settings.traits["n1"].expect = {.packages = 2, .numa_nodes = 8, .cores = 64, .threads_per_core = 3, .memory = MemorySize{1LL << 38},
+                                               .devices = {{"gpu", 4}, {"nic:rdma", 1}}};
+    const auto back = decode_group(encode_group({.sequence = SequenceNumber{1}, .at = {}, .events = {configured}}));
+    BOOST_REQUIRE(back);
+    BOOST_TEST((std::get<cluster::Configured>(back->events.at(0)).settings == configured.settings));
+}
+
 BOOST_AUTO_TEST_CASE(a_group_keeps_the_order_of_its_events)
 {
     const auto group = whole_history();

@@ -1,6 +1,5 @@
-// The parts of jnoded that need neither root nor a controller: hwloc on a synthetic machine, real files and processes.
+// The parts of jnoded that need neither root nor a controller: real files and processes.
 #include "cgroup_tree.hpp"
-#include "discovery.hpp"
 #include "messages.hpp"
 #include "processes.hpp"
 #include "run_folder.hpp"
@@ -45,103 +44,6 @@ BOOST_AUTO_TEST_CASE(a_processs_own_group_is_read)
 {
     BOOST_TEST(cgroup2_of("9:memory:/x\n0::/system.slice/y.service\n").value() == "/system.slice/y.service");
     BOOST_TEST(!cgroup2_of("9:memory:/x\n").has_value());
-}
-
-BOOST_AUTO_TEST_SUITE_END()
-
-BOOST_AUTO_TEST_SUITE(discovery)
-
-struct Synthetic {
-    explicit Synthetic(const char* machine) { ::setenv("HWLOC_SYNTHETIC", machine, 1); }
-    ~Synthetic() { ::unsetenv("HWLOC_SYNTHETIC"); }
-};
-
-BOOST_AUTO_TEST_CASE(cores_threads_packages_and_numa_nodes)
-{
-    const Synthetic machine("pack:2 [numa(memory=1073741824)] core:4 pu:2");
-    const auto found = discover_topology();
-    BOOST_REQUIRE(found.has_value());
-    const auto* topology = &found->topology;
-    BOOST_REQUIRE_EQUAL(topology->cores.size(), 8u);
-    BOOST_TEST((topology->cores[5].pus == std::vector<std::uint32_t>{10, 11}));
-    BOOST_TEST(topology->cores[5].package == 1u);
-    BOOST_REQUIRE_EQUAL(topology->numa_nodes.size(), 2u);
-    BOOST_TEST((topology->numa_nodes[1].cores == CoreSet::range(4, 4)));
-    BOOST_TEST(topology->numa_nodes[1].memory.bytes == 1 << 30);
-}
-
-BOOST_AUTO_TEST_CASE(this_machine_has_a_core_and_memory)
-{
-    const auto found = discover_topology();
-    BOOST_REQUIRE(found.has_value());
-    BOOST_TEST(found->topology.cores.size() >= 1u);
-    BOOST_TEST(found->topology.memory().bytes > 0);
-}
-
-BOOST_AUTO_TEST_CASE(memory_of_no_numa_node_is_the_only_one_s_or_is_told)
-{
-    const Synthetic machine("pack:2 [numa(memory=1073741824)] core:2 pu:1");
-    auto found = discover_topology();
-    BOOST_REQUIRE(found.has_value());
-    BOOST_TEST(found->notes.empty()); // the memory of the machine that we run on is none of it
-    auto& two = found->topology;
-    BOOST_TEST(!count_memory_of_no_node(two, mebibytes(2048)));
-    BOOST_TEST(!count_memory_of_no_node(two, mebibytes(1024)));
-    BOOST_TEST(count_memory_of_no_node(two, mebibytes(3072)).value_or("") ==
-               "memory: 1G of this machine's 3G belong to no NUMA node and are not offered");
-    BOOST_TEST((two.memory() == mebibytes(2048)));
-    auto one = two;
-    one.numa_nodes.resize(1);
-    BOOST_TEST(!count_memory_of_no_node(one, mebibytes(512)));
-    BOOST_TEST((one.memory() == mebibytes(1024)));
-    BOOST_TEST(!count_memory_of_no_node(one, mebibytes(3072)));
-    BOOST_TEST((one.memory() == mebibytes(3072)));
-}
-
-BOOST_AUTO_TEST_CASE(less_can_be_offered)
-{
-    const Synthetic machine("pack:2 [numa(memory=1073741824)] core:4 pu:1");
-    const auto topology = discover_topology().value().topology;
-    const auto less = offer(topology, 5, mebibytes(1000));
-    BOOST_TEST(less.bound);
-    BOOST_TEST(less.notes.empty());
-    BOOST_TEST(less.topology.cores.size() == 5u);
-    BOOST_TEST((less.topology.numa_nodes[1].cores == CoreSet::range(4, 1)));
-    BOOST_TEST((less.topology.memory() == mebibytes(1000)));
-    BOOST_TEST((less.topology.numa_nodes[0].memory == mebibytes(500)));
-    BOOST_TEST((offer(topology, 0, {}).topology == topology));
-}
-
-BOOST_AUTO_TEST_CASE(more_than_there_is_is_virtual_and_said)
-{
-    const Synthetic machine("pack:2 [numa(memory=1073741824)] core:4 pu:1");
-    const auto topology = discover_topology().value().topology;
-    const auto more = offer(topology, 12, mebibytes(4096));
-    BOOST_TEST(!more.bound);
-    BOOST_TEST(more.topology.cores.size() == 12u);
-    BOOST_TEST((more.topology.numa_nodes.at(0).cores == CoreSet::range(0, 12)));
-    BOOST_TEST((more.topology.memory() == mebibytes(4096)));
-    BOOST_REQUIRE_EQUAL(more.notes.size(), 2u);
-    BOOST_TEST(more.notes[0] == "cores are virtual, jobs are not bound: 12 are stated, 8 are there");
-    BOOST_TEST(more.notes[1] == "memory is virtual: 4G is stated, 2G is there");
-    // Memory alone does not make cores virtual.
-    const auto memory = offer(topology, 0, mebibytes(4096));
-    BOOST_TEST(memory.bound);
-    BOOST_TEST((memory.topology.cores == topology.cores));
-    BOOST_TEST((memory.topology.memory() == mebibytes(4096)));
-    BOOST_TEST(memory.notes.size() == 1u);
-    const auto shared = offer(topology, 2, {}, OfferAs::virtual_cores);
-    BOOST_TEST(!shared.bound);
-    BOOST_TEST(shared.topology.cores.size() == 2u);
-    BOOST_TEST(shared.notes.at(0) == "cores are virtual, jobs are not bound");
-}
-
-BOOST_AUTO_TEST_CASE(a_login_node_offers_nothing)
-{
-    const Synthetic machine("pack:2 [numa(memory=1073741824)] core:4 pu:1");
-    const auto login = offer(discover_topology().value().topology, 0, {}, OfferAs::nothing);
-    BOOST_TEST((login.topology == Topology{}));
-    BOOST_TEST(login.notes.size() == 1u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
