@@ -4,6 +4,7 @@
 #include "client/job_table.hpp"
 #include "client/json.hpp"
 #include "client/query.hpp"
+#include "client/step_rows.hpp"
 #include "wire/clocks.hpp"
 
 #include <unistd.h>
@@ -22,6 +23,7 @@ constexpr Option options[] = {
     {'S', "since", "TIME", "jobs that ended after this time or have not ended (default, without -j: today's midnight)"},
     {'E', "until", "TIME", "jobs that were submitted before this time"},
     {'s', "states", "STATES", "jobs in these states only: COMPLETED or CD, FAILED or F, ..."},
+    {0, "steps", "", "also the steps that jrun started in these jobs, as 7.0"},
     {0, "format", "COLUMNS", "columns to show, each with a width if it is to be cut: id,name:20,state"},
     {0, "json", "", "print JSON (schema jarvis.jobs/1)"},
 };
@@ -70,6 +72,7 @@ Result<void> fill_query(wire::QueryHistory& query, const CommandLine& line)
         filter.add_uids(::getuid());
     if (auto ok = filter_states(filter, line.all("states"), ended); !ok)
         return ok;
+    query.set_steps(line.has("steps"));
     return fill_times(query, line, wall_now());
 }
 
@@ -104,7 +107,7 @@ int run(const Program& program, const CommandLine& line)
     if (line.has("json"))
         fmt::print("{}", jobs_json(*jobs, wall_now()));
     else if (!jobs->details.empty() || !jobs->has_unknown())
-        fmt::print("{}", render(job_table(rows_of(*jobs), *columns, wall_now()), standard_output_style()));
+        fmt::print("{}", render(job_table(StepRows(*jobs).rows(), *columns, wall_now()), standard_output_style()));
     return static_cast<int>(report_missing(program, *jobs));
 }
 

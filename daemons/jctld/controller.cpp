@@ -152,9 +152,12 @@ Result<Recovered> Controller::recover()
     if (!seen)
         return std::unexpected(seen.error());
     history_ = std::make_unique<HistoryFollower>(*store_, *seen);
-    auto recovered = recover_state(*store_, *seen, [&](const cluster::State& state, std::vector<ShownJob> ended) {
-        if (state.sequence > *seen)
-            history_->push({state.sequence, ended, ended.empty() ? nullptr : make_briefs(state)});
+    auto recovered = recover_state(*store_, *seen, [&](const cluster::State& state, EndedJobs ended) {
+        if (state.sequence <= *seen)
+            return;
+        if (!ended.jobs.empty())
+            ended.nodes = make_briefs(state);
+        history_->push(std::move(ended));
     });
     if (!recovered)
         return recovered;

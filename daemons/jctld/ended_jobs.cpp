@@ -84,6 +84,8 @@ void EndedCollector::after(const cluster::State& state, const cluster::Event& ev
         if (auto job = state.find(ended->job); !job->is_array())
             jobs_.push_back(ShownJob(std::move(job)));
     }
+    if (const auto* steps = std::get_if<cluster::StepsEnded>(&event))
+        steps_.push_back({steps->job, steps->incarnation, steps->first, steps->steps});
     if (const auto* tasks = std::get_if<cluster::TasksEnded>(&event)) {
         ids_.tasks.emplace_back(tasks->array.value, tasks->tasks);
         const auto first = cluster::unsplit_task(*state.find(tasks->array), state.arrays.at(tasks->array.value), tasks->tasks.first());

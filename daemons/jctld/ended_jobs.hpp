@@ -1,4 +1,4 @@
-// The incarnations that a group of events ended: what the accounting history is made of.
+// The incarnations and steps that a group of events ended: what the accounting history is made of.
 #pragma once
 
 #include "base/interned.hpp"
@@ -44,10 +44,20 @@ struct ShownJob {
     ShownJob(cluster::JobPtr shown, const IndexSet& of_tasks);
 };
 
+// Steps of one incarnation that a group brought.
+struct EndedSteps {
+    JobId job;
+    Incarnation incarnation;
+    std::uint64_t first = 1; // number of the first of them
+    std::vector<StepEnd> steps;
+};
+
 struct EndedJobs {
     SequenceNumber sequence;
     std::vector<ShownJob> jobs; // as they ended; a requeued one as its incarnation did
+    std::vector<EndedSteps> steps;
     NodeBriefs nodes;
+    bool empty() const { return jobs.empty() && steps.empty(); }
 };
 // The same for whoever waits for an end: jobs and tasks, and tasks of arrays that ended without having been jobs.
 struct EndedIds {
@@ -59,13 +69,14 @@ struct EndedIds {
 // Looks on while a group is applied, event by event.
 class EndedCollector {
     std::vector<ShownJob> jobs_;
+    std::vector<EndedSteps> steps_;
     EndedIds ids_;
 
 public:
     void before(const cluster::State& state, const cluster::Event& event, Instant at);
     void after(const cluster::State& state, const cluster::Event& event);
     // For the accounting history: without the records of arrays, whose tasks are in it.
-    std::vector<ShownJob> take() { return std::move(jobs_); }
+    EndedJobs take(SequenceNumber sequence) { return {sequence, std::move(jobs_), std::move(steps_), {}}; }
     EndedIds take_ids() { return std::move(ids_); }
 };
 

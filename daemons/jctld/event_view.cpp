@@ -136,6 +136,8 @@ public:
             text("reason", e.down.reason);
         if constexpr (requires { e.registration.topology; })
             put(e.registration);
+        if constexpr (requires { e.steps.front().exit_code; })
+            number("steps", static_cast<std::int64_t>(e.steps.size()));
         if constexpr (requires { e.epoch.value; })
             number("epoch", static_cast<std::int64_t>(e.epoch.value));
         if constexpr (requires { { e.name } -> std::convertible_to<std::string>; })

@@ -2,6 +2,7 @@
 
 #include "daemon/log.hpp"
 #include "daemon/process.hpp"
+#include "journal/step_codec.hpp"
 #include "views.hpp"
 
 namespace jarvis::jctld {
@@ -12,6 +13,22 @@ constexpr std::size_t groups_at_once = 1024;
 constexpr auto retry_interval = std::chrono::seconds(1);
 // Groups without an end are passed on too, so that the journal can be trimmed, but not one by one.
 constexpr auto idle_interval = std::chrono::seconds(5);
+
+// Of all steps in them; what the parts point to is put into `bundles`.
+std::vector<plugin::HistoryPart> parts_of(const std::vector<EndedJobs>& items, std::vector<std::string>& bundles)
+{
+    std::size_t count = 0;
+    for (const auto& item : items)
+        count += item.steps.size();
+    bundles.reserve(count);
+    std::vector<plugin::HistoryPart> parts;
+    for (const auto& item : items)
+        for (const auto& steps : item.steps) {
+            bundles.push_back(journal::encode_steps(steps.steps));
+            parts.push_back({item.sequence, steps.job, steps.incarnation, steps.first, bundles.back()});
+        }
+    return parts;
+}
 
 } // namespace
 
@@ -42,8 +59,10 @@ void HistoryFollower::stop()
 void HistoryFollower::push(EndedJobs ended)
 {
     std::lock_guard lock(mutex_);
-    const bool wakes = !ended.jobs.empty() && !std::exchange(ends_wait_, true);
-    if (!queue_.empty() && queue_.back().jobs.empty() && ended.jobs.empty())
+    const bool wakes = !ended.empty() && !std::exchange(ends_wait_, true);
+    if (!ended.steps.empty())
+        newest_steps_ = ended.sequence;
+    if (!queue_.empty() && queue_.back().empty() && ended.empty())
         queue_.back().sequence = ended.sequence;
     else
         queue_.push_back(std::move(ended));
@@ -55,6 +74,12 @@ SequenceNumber HistoryFollower::applied()
 {
     std::lock_guard lock(mutex_);
     return applied_;
+}
+
+bool HistoryFollower::wait_for_steps(std::chrono::milliseconds limit)
+{
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, limit, [this, through = newest_steps_] { return closed_ || applied_ >= through; }) && !closed_;
 }
 
 void HistoryFollower::run()
@@ -105,14 +130,19 @@ bool HistoryFollower::apply(const std::vector<EndedJobs>& items)
                             .ended = job->ended->wall,
                             .record = records.back()});
         }
+    std::vector<std::string> bundles;
+    const auto parts = parts_of(items, bundles);
     const auto through = items.back().sequence;
-    auto applied = store_.use([&](plugin::Storage& storage) { return storage.apply_history(through, rows); });
+    auto applied = store_.use([&](plugin::Storage& storage) { return storage.apply_history(through, rows, parts); });
     if (!applied) {
         daemon::log().warn("the accounting history cannot be written, trying again: {}", applied.error().message);
         return false;
     }
-    std::lock_guard lock(mutex_);
-    applied_ = through;
+    {
+        std::lock_guard lock(mutex_);
+        applied_ = through;
+    }
+    changed_.notify_all();
     return true;
 }
 

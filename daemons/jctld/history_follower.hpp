@@ -1,4 +1,4 @@
-// The accounting history: a follower that writes each ended incarnation to the storage's history, on a thread of its own.
+// The accounting history: a follower that writes ended incarnations and steps to the storage's history, on a thread of its own.
 // When that fails it tries again until it works; the journal is not trimmed before it has caught up.
 #pragma once
 
@@ -20,6 +20,7 @@ class HistoryFollower {
     bool ends_wait_ = false;  // something in the queue is worth waking up for
     bool closed_ = false;
     SequenceNumber applied_;
+    SequenceNumber newest_steps_; // the last group with steps
     std::jthread thread_;
 
     void run();
@@ -36,6 +37,8 @@ public:
     void push(EndedJobs ended);
     // The last group whose ends are in the history.
     SequenceNumber applied();
+    // Any thread that may block. Waits, but not for ever, until the history has the steps that were pushed. False: it has not.
+    bool wait_for_steps(std::chrono::milliseconds limit);
 };
 
 } // namespace jarvis::jctld

@@ -2,8 +2,11 @@
 
 #include "daemon/log.hpp"
 #include "daemon/off_loop.hpp"
+#include "history_follower.hpp"
+#include "journal/step_codec.hpp"
 #include "views.hpp"
 #include "wire/convert.hpp"
+#include "wire/convert_step.hpp"
 #include "wire/limits.hpp"
 
 namespace jarvis::jctld {
@@ -12,6 +15,9 @@ namespace {
 
 // An answer is collected before it is sent; whoever wants more than this narrows the question.
 constexpr std::uint32_t max_rows = 200'000;
+constexpr std::size_t max_steps = 1'000'000;
+// How long a question waits for steps that are journaled and not yet in the history.
+constexpr auto steps_patience = std::chrono::seconds(2);
 
 using Key = std::pair<JobId, std::uint32_t>; // and incarnation
 using Found = std::map<Key, wire::JobDetail>;
@@ -109,6 +115,40 @@ Result<Found> read_history(plugin::Storage& storage, const Question& question, c
     return found;
 }
 
+using Steps = std::vector<std::pair<Key, std::vector<StepEnd>>>;
+
+// The steps of those that were found, in their order.
+Result<Steps> read_steps(plugin::Storage& storage, const Found& found)
+{
+    if (!storage.keeps_parts())
+        return fail(Errc::unavailable, "the storage plugin {} keeps no steps", storage.name());
+    Steps all;
+    std::size_t count = 0;
+    for (const auto& [key, detail] : found) {
+        if (!detail.summary().has_started_us())
+            continue;
+        std::vector<StepEnd> steps;
+        Result<void> decoded;
+        auto read = storage.history_parts({key.first, Incarnation{key.second}}, [&](const plugin::HistoryPart& part) {
+            auto bundle = journal::decode_steps(part.record);
+            if (!bundle) {
+                decoded = fail(bundle.error(), "job {}", key.first);
+                return false;
+            }
+            std::ranges::move(*bundle, std::back_inserter(steps));
+            return count + steps.size() <= max_steps;
+        });
+        if (!read || !decoded)
+            return std::unexpected(!read ? read.error() : decoded.error());
+        count += steps.size();
+        if (count > max_steps)
+            return fail(Errc::invalid, "these jobs have more than {} steps; name fewer of them, or ask without steps", max_steps);
+        if (!steps.empty())
+            all.emplace_back(key, std::move(steps));
+    }
+    return all;
+}
+
 // Those that were named and of which nothing was found.
 std::vector<JobSelection> not_found(const JobFilter& filter, const Found& found)
 {
@@ -124,32 +164,58 @@ std::vector<JobSelection> not_found(const JobFilter& filter, const Found& found)
     return unknown;
 }
 
-// `missing` says why the history is not in it, or is empty.
-std::vector<wire::Reply> replies_of(Found found, const std::vector<JobSelection>& unknown, std::uint64_t tag, SequenceNumber sequence, const std::string& missing)
-{
-    std::vector<wire::Reply> replies;
-    std::size_t size = 0;
-    const auto open = [&] {
-        if (!replies.empty())
-            replies.back().set_more(true);
-        auto& reply = replies.emplace_back();
-        reply.set_tag(tag);
-        reply.set_sequence(sequence.value);
+// An answer in parts.
+class Answerer {
+    std::uint64_t tag_;
+    SequenceNumber sequence_;
+    std::size_t size_ = 0;
+    std::vector<wire::Reply> replies_;
+
+    void open()
+    {
+        if (!replies_.empty())
+            replies_.back().set_more(true);
+        auto& reply = replies_.emplace_back();
+        reply.set_tag(tag_);
+        reply.set_sequence(sequence_.value);
         (void)reply.mutable_jobs();
-        size = 0;
-    };
-    open();
-    for (auto& [key, detail] : found) {
-        if (size > wire::limits::reply_part / 2)
-            open();
-        size += detail.ByteSizeLong();
-        *replies.back().mutable_jobs()->add_details() = std::move(detail);
+        size_ = 0;
     }
-    for (const auto& selection : unknown)
-        put_unknown(selection, *replies.back().mutable_jobs());
-    replies.back().mutable_jobs()->set_history_missing(missing);
-    return replies;
-}
+    // True: a new part has begun.
+    bool make_room()
+    {
+        const bool full = size_ > wire::limits::reply_part / 2;
+        if (full)
+            open();
+        return full;
+    }
+
+public:
+    Answerer(std::uint64_t tag, SequenceNumber sequence) : tag_(tag), sequence_(sequence) { open(); }
+
+    void put(wire::JobDetail detail)
+    {
+        make_room();
+        size_ += detail.ByteSizeLong();
+        *last().add_details() = std::move(detail);
+    }
+    void put(const Key& key, std::span<const StepEnd> steps)
+    {
+        wire::JobSteps* into = nullptr;
+        for (const auto& step : steps) {
+            if (make_room() || !into) {
+                into = last().add_steps();
+                wire::put_job_id(key.first, *into);
+                into->set_incarnation(key.second);
+            }
+            auto message = wire::to_message(step);
+            size_ += message.ByteSizeLong();
+            *into->add_steps() = std::move(message);
+        }
+    }
+    wire::JobList& last() { return *replies_.back().mutable_jobs(); }
+    std::vector<wire::Reply> take() { return std::move(replies_); }
+};
 
 } // namespace
 
@@ -163,6 +229,9 @@ asio::awaitable<Result<std::vector<wire::Reply>>> find_history(Front& front, clu
     if (!known)
         co_return std::unexpected(known.error());
     auto merged = co_await daemon::off_loop(front.parts().history_pool, [&]() -> Result<std::vector<wire::Reply>> {
+        const bool with_steps = request.query_history().steps();
+        if (with_steps && !front.parts().history.wait_for_steps(steps_patience))
+            daemon::log().warn("the accounting history is behind: the newest steps are not in an answer");
         auto found = front.parts().store.use([&](plugin::Storage& storage) { return read_history(storage, *question, caller); });
         if (!found && found.error().code == Errc::invalid)
             return std::unexpected(found.error());
@@ -173,8 +242,22 @@ asio::awaitable<Result<std::vector<wire::Reply>>> find_history(Front& front, clu
             all.merge(*found);
         else
             daemon::log().warn("the accounting history cannot be read: {}", found.error().message);
-        const auto unknown = not_found(question->filter, all);
-        return replies_of(std::move(all), unknown, request.tag(), known->sequence, found ? "" : found.error().message);
+        Result<Steps> steps;
+        if (with_steps)
+            steps = front.parts().store.use([&](plugin::Storage& storage) { return read_steps(storage, all); });
+        if (!steps && steps.error().code == Errc::invalid)
+            return std::unexpected(steps.error());
+        Answerer answer(request.tag(), known->sequence);
+        for (const auto& selection : not_found(question->filter, all))
+            put_unknown(selection, answer.last());
+        for (auto& [key, detail] : all)
+            answer.put(std::move(detail));
+        if (steps)
+            for (const auto& [key, of_job] : *steps)
+                answer.put(key, of_job);
+        if (!found || !steps)
+            answer.last().set_history_missing(!found ? found.error().message : steps.error().message);
+        return answer.take();
     });
     co_return merged;
 }

@@ -87,6 +87,10 @@ asio::awaitable<void> NodeSession::drain()
         } else if (const auto* ack = std::get_if<cluster::AckOnNode>(&effect)) {
             wire::put_job_id(ack->job.job, *message.mutable_ack());
             message.mutable_ack()->set_incarnation(ack->job.incarnation.value);
+        } else if (const auto* steps = std::get_if<cluster::AckStepsOnNode>(&effect)) {
+            wire::put_job_id(steps->job.job, *message.mutable_ack_steps());
+            message.mutable_ack_steps()->set_incarnation(steps->job.incarnation.value);
+            message.mutable_ack_steps()->set_through(steps->through);
         } else if (std::holds_alternative<cluster::WelcomeNode>(effect)) {
             const auto& uuid = front_.uuid();
             message.mutable_welcome()->set_cluster_uuid(std::string(uuid.begin(), uuid.end()));

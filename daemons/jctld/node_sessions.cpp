@@ -54,6 +54,28 @@ Result<cluster::EndedOnNode> ended_from(const wire::Ended& message)
     return cluster::EndedOnNode{*job, std::move(*end), std::move(*usage), message.unfit().substr(0, wire::limits::cause)};
 }
 
+// The numbers follow one another.
+Result<cluster::StepsReported> steps_from(NodeId node, const wire::StepsEnded& message)
+{
+    auto job = job_ref(message);
+    if (!job)
+        return std::unexpected(job.error());
+    constexpr auto most = std::uint64_t{1} << 53;
+    if (message.steps().empty() || message.steps(0).number() == 0 || message.steps(0).number() > most)
+        return fail(Errc::corrupt, "steps of job {}: none, or without a sensible number", job->job);
+    cluster::StepsReported report{node, *job, message.steps(0).number(), {}};
+    report.steps.reserve(static_cast<std::size_t>(message.steps_size()));
+    for (const auto& step : message.steps()) {
+        auto end = wire::from_message(step.end());
+        if (!end)
+            return fail(end.error(), "steps of job {}", job->job);
+        if (step.number() != report.first + report.steps.size())
+            return fail(Errc::corrupt, "steps of job {}: number {} does not follow on {}", job->job, step.number(), report.first + report.steps.size() - 1);
+        report.steps.push_back(std::move(*end));
+    }
+    return report;
+}
+
 Result<cluster::NodeReport> report_from(const wire::Report& message)
 {
     cluster::NodeReport report;
@@ -143,6 +165,13 @@ Result<bool> NodeSessions::take_frame(NodeSession& session, const std::string& f
     if (!session.node || message.session() != session.id || message.serial() <= session.last_serial)
         return false; // of an earlier session, or doubled
     session.last_serial = message.serial();
+    if (message.has_steps()) {
+        auto steps = steps_from(*session.node, message.steps());
+        if (!steps)
+            return std::unexpected(steps.error());
+        (void)front_.parts().owner.push(std::move(*steps)); // with a full mailbox they come again
+        return true;
+    }
     cluster::NodeReported command{.node = *session.node, .report = {}, .complete = message.has_report()};
     if (message.has_report()) {
         auto report = report_from(message.report());

@@ -80,7 +80,7 @@ Result<Recovered> recover_from(Store& store, std::span<const plugin::SnapshotInf
         recovered.events += group.events.size();
         auto applied = apply_checked(recovered.state, group, ended);
         if (applied && after_group)
-            after_group(recovered.state, ended.take());
+            after_group(recovered.state, ended.take(group.sequence));
         return applied;
     });
     if (!groups)

@@ -18,8 +18,8 @@ struct Recovered {
     std::uint64_t events = 0;
 };
 
-// Called after each replayed group, with the incarnations that it ended and the state that it led to.
-using AfterGroup = std::function<void(const cluster::State&, std::vector<ShownJob> ended)>;
+// Called after each replayed group, with what it ended (without briefs of nodes) and the state that it led to.
+using AfterGroup = std::function<void(const cluster::State&, EndedJobs ended)>;
 
 // From the newest snapshot on that can be read. `history`: the last group whose ends the accounting history has; then it
 // is the newest that is not behind it, so that `after_group` sees every end that the history lacks, as long as the

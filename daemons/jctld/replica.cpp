@@ -122,7 +122,9 @@ EndedIds Replica::take_events(const cluster::EventGroup& group)
     auto ended = collector.take_ids();
     if (briefs_->size() < state_.nodes.size())
         refresh_briefs(); // what ended may have run on the new ones
-    listeners_.history({group.sequence, collector.take(), briefs_});
+    auto for_history = collector.take(group.sequence);
+    for_history.nodes = briefs_;
+    listeners_.history(std::move(for_history));
     (void)snapshot_if_due(group.events.size());
     return ended;
 }

@@ -150,6 +150,8 @@ wire::JobDetail job_detail(const ShownJob& shown, const std::vector<NodeBrief>& 
         if (job.run->suspension)
             detail.set_suspended_by(job.run->suspension->by);
         detail.set_suspended_us(job.run->suspended.count());
+        detail.set_steps(job.run->steps.through);
+        detail.set_steps_failed(job.run->steps.failed);
     }
     return detail;
 }

@@ -2,7 +2,7 @@
  * A storage keeps what the controller must not forget, in four parts:
  *   journal    groups of events, numbered without a gap; blobs (scripts, environments) named by their SHA-256
  *   snapshots  the whole state at one sequence number, so that a start need not replay everything
- *   history    rows about jobs that can be queried (accounting)
+ *   history    rows about jobs that can be queried (accounting), with parts that are asked for by the job's key
  *   status     ok, reserve or failed, asked before anything is decided
  * The contents of groups, snapshots and records are the controller's affair; a storage stores bytes.
  *
@@ -108,6 +108,18 @@ struct jarvis_history_filter {
 
 typedef int32_t (*jarvis_each_row)(void *context, const struct jarvis_history_row *row);
 
+/* Since 0.2. What belongs to an incarnation and is not looked for by itself (its steps), also before there is a row of it. */
+struct jarvis_history_part {
+    uint64_t sequence; /* of the group that this part comes from */
+    uint64_t job;
+    uint32_t array_index;
+    uint32_t incarnation;
+    uint64_t number; /* (job, array_index, incarnation, number) is its key */
+    struct jarvis_bytes record;
+};
+
+typedef int32_t (*jarvis_each_part)(void *context, const struct jarvis_history_part *part);
+
 struct jarvis_storage {
     struct jarvis_plugin_header header; /* kind "storage" */
 
@@ -196,6 +208,16 @@ struct jarvis_storage {
     /* Ascending by key. Quick for a thousand jobs at once among millions of rows. */
     int32_t (*history_query)(void *state, const struct jarvis_history_filter *filter, jarvis_each_row each,
                              void *context, char *error, uint32_t error_size);
+
+    /* Since 0.2. Both or neither: a storage without them keeps no parts. */
+
+    /* As history_apply, in whose stead it is called, with the parts of the same groups: all or none, and skipped likewise. */
+    int32_t (*history_apply_parts)(void *state, uint64_t through, const struct jarvis_history_row *rows, uint64_t row_count,
+                                   uint32_t row_size, const struct jarvis_history_part *parts, uint64_t part_count, uint32_t part_size,
+                                   char *error, uint32_t error_size);
+    /* The parts of one incarnation, ascending by number. Any thread that may block, also beside history_apply_parts. */
+    int32_t (*history_parts)(void *state, const struct jarvis_history_key *key, jarvis_each_part each, void *context, char *error,
+                             uint32_t error_size);
 };
 
 /* Any thread, may not block; the same pointer every time. */

@@ -62,6 +62,7 @@ using GroupSink = Sink<jarvis_each_group, std::uint64_t, const void*, std::uint6
 using PieceSink = Sink<jarvis_each_piece, const void*, std::uint64_t>;
 using SnapshotSink = Sink<jarvis_each_snapshot, std::uint64_t, std::uint64_t>;
 using RowSink = Sink<jarvis_each_row, const jarvis_history_row*>;
+using PartSink = Sink<jarvis_each_part, const jarvis_history_part*>;
 
 struct Status {
     jarvis_storage_condition condition = JARVIS_STORAGE_OK;
@@ -91,11 +92,17 @@ struct StorageExample {
     void history_apply(std::uint64_t through, const Array<jarvis_history_row>& rows);
     std::uint64_t history_last_sequence();
     void history_query(const jarvis_history_filter& filter, const RowSink& sink);
+    // A class without history_parts keeps none, and its history_apply has no third argument.
+    void history_apply(std::uint64_t through, const Array<jarvis_history_row>& rows, const Array<jarvis_history_part>& parts);
+    void history_parts(const jarvis_history_key& key, const PartSink& sink);
 };
 
 template <class T>
 struct StorageTable {
     using Writer = typename decltype(std::declval<T&>().snapshot_begin(0))::element_type;
+    static constexpr bool keeps_parts = requires(T& storage, const jarvis_history_key& key, const PartSink& sink) {
+        storage.history_parts(key, sink);
+    };
     static T& self(void* state) noexcept { return *static_cast<T*>(state); }
 
     static std::int32_t open(const jarvis_open* args, const char* folder, std::uint32_t mode, void** state, char* error,
@@ -200,8 +207,29 @@ struct StorageTable {
                                       std::uint64_t count, std::uint32_t row_size, char* error,
                                       std::uint32_t size) noexcept
     {
-        return guarded(error, size,
-                       [&] { self(state).history_apply(through, Array<jarvis_history_row>(rows, count, row_size)); });
+        return guarded(error, size, [&] {
+            const Array<jarvis_history_row> all(rows, count, row_size);
+            if constexpr (keeps_parts)
+                self(state).history_apply(through, all, Array<jarvis_history_part>(nullptr, 0, sizeof(jarvis_history_part)));
+            else
+                self(state).history_apply(through, all);
+        });
+    }
+    static std::int32_t history_apply_parts(void* state, std::uint64_t through, const jarvis_history_row* rows, std::uint64_t row_count,
+                                            std::uint32_t row_size, const jarvis_history_part* parts, std::uint64_t part_count,
+                                            std::uint32_t part_size, char* error, std::uint32_t size) noexcept
+        requires keeps_parts
+    {
+        return guarded(error, size, [&] {
+            self(state).history_apply(through, Array<jarvis_history_row>(rows, row_count, row_size),
+                                      Array<jarvis_history_part>(parts, part_count, part_size));
+        });
+    }
+    static std::int32_t history_parts(void* state, const jarvis_history_key* key, jarvis_each_part each, void* context, char* error,
+                                      std::uint32_t size) noexcept
+        requires keeps_parts
+    {
+        return guarded(error, size, [&] { self(state).history_parts(*key, PartSink(each, context)); });
     }
     static std::int32_t history_last_sequence(void* state, std::uint64_t* out, char* error, std::uint32_t size) noexcept
     {
@@ -241,6 +269,10 @@ struct StorageTable {
         table.history_apply = history_apply;
         table.history_last_sequence = history_last_sequence;
         table.history_query = history_query;
+        if constexpr (keeps_parts) {
+            table.history_apply_parts = history_apply_parts;
+            table.history_parts = history_parts;
+        }
         return table;
     }
 };

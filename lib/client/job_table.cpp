@@ -6,6 +6,7 @@
 #include "client/id_list.hpp"
 #include "client/job_text.hpp"
 #include "client/state_text.hpp"
+#include "wire/job_id.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -65,10 +66,17 @@ Cell left(const JobRow& row, WallTime now)
 // An array that has lost tasks here and there would else fill its line with their numbers.
 constexpr std::size_t longest_id = 16;
 
+// "7", "7_3"; of a step "7.0".
+std::string line_id(const JobRow& row)
+{
+    auto id = job_line_text(*row.summary, longest_id);
+    return row.step ? fmt::format("{}.{}", id, *row.step) : id;
+}
+
 using Row = const JobRow&;
 
 const JobColumn columns[] = {
-    {"id", "JOB", "job id", Align::right, 0, false, [](Row row, WallTime) { return plain(job_line_text(*row.summary, longest_id)); }},
+    {"id", "JOB", "job id", Align::right, 0, false, [](Row row, WallTime) { return plain(line_id(row)); }},
     {"array", "ARRAY", "id of the array that it is of, else its own", Align::right, 0, false,
      [](Row row, WallTime) { return plain(array_text(*row.summary)); }},
     {"task", "TASK", "number in its array", Align::right, 0, false,
@@ -154,8 +162,12 @@ std::vector<JobRow> rows_of(const Jobs& jobs)
     std::vector<JobRow> rows;
     for (const auto& summary : jobs.summaries)
         rows.push_back({&summary, nullptr});
-    for (const auto& detail : jobs.details)
-        rows.push_back({&detail.summary(), &detail});
+    for (const auto& detail : jobs.details) {
+        auto& row = rows.emplace_back(&detail.summary(), &detail);
+        const auto steps = jobs.steps.find({wire::job_id_in(detail.summary()), detail.summary().incarnation()});
+        if (steps != jobs.steps.end())
+            row.steps = steps->second;
+    }
     return rows;
 }
 

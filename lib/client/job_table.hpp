@@ -7,6 +7,7 @@
 #include "client/session.hpp"
 #include "client/table.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ namespace jarvis::client {
 struct JobRow {
     const wire::JobSummary* summary;
     const wire::JobDetail* detail;
+    std::optional<std::uint32_t> step = {}; // a step of the job; the summary is one of its own
+    std::span<const wire::StepEnd> steps = {}; // of a job, where they were asked for
 };
 std::vector<JobRow> rows_of(const Jobs& jobs);
 

@@ -7,6 +7,7 @@
 #include "client/job_text.hpp"
 #include "client/placement_text.hpp"
 #include "client/state_text.hpp"
+#include "client/step_rows.hpp"
 #include "client/submit.hpp"
 #include "model/core_set.hpp"
 #include "wire/convert.hpp"
@@ -174,6 +175,8 @@ void add_detail(json::object& object, const wire::JobDetail& detail)
 {
     object["suspended_by"] = if_there(!detail.suspended_by().empty(), [&] { return text(detail.suspended_by()); });
     object["suspended_us"] = detail.suspended_us();
+    object["steps_ended"] = detail.steps();
+    object["steps_failed"] = detail.steps_failed();
     object["held"] = detail.held();
     object["held_by"] = if_there(!detail.held_by().empty(), [&] { return text(detail.held_by()); });
     object["dependency"] = if_there(!detail.dependency().empty(), [&] { return text(detail.dependency()); });
@@ -193,6 +196,25 @@ void add_detail(json::object& object, const wire::JobDetail& detail)
 bool row_is_array(const JobRow& row)
 {
     return row.summary->pending_tasks().first_size() > 0 || (row.detail && row.detail->request().has_array());
+}
+
+json::object step_object(const wire::StepEnd& step)
+{
+    json::object object;
+    object["step"] = step.step();
+    object["name"] = text(step.name());
+    object["state"] = name(state_of(step));
+    object["nodes"] = text(step.node_list());
+    object["node_count"] = step.node_count();
+    object["tasks"] = step.tasks();
+    object["cores"] = step.cores();
+    object["started"] = time(step.started_us());
+    object["ended"] = time(step.ended_us());
+    object["exit_code"] = step.exit_code();
+    object["signal"] = if_there(step.signal() != 0, [&] { return step.signal(); });
+    object["cause"] = if_there(!step.cause().empty(), [&] { return text(step.cause()); });
+    object["usage"] = usage_object(step.usage());
+    return object;
 }
 
 json::object job_object(const JobRow& row, WallTime now)
@@ -230,6 +252,12 @@ json::object job_object(const JobRow& row, WallTime now)
     object["usage"] = if_there(job.has_usage(), [&] { return usage_object(job.usage()); });
     if (row.detail)
         add_detail(object, *row.detail);
+    if (!row.steps.empty()) {
+        json::array steps;
+        for (const auto& step : row.steps)
+            steps.push_back(step_object(step));
+        object["steps"] = std::move(steps);
+    }
     return object;
 }
 

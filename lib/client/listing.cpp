@@ -298,6 +298,8 @@ std::string job_listing(const wire::JobDetail& job, WallTime now, const Style& s
         listing.add("suspended", "by " + escape_for_terminal(job.suspended_by()));
     if (job.suspended_us() > 0)
         listing.add("stood still", format_duration(Duration(job.suspended_us())));
+    if (job.steps() > 0)
+        listing.add("steps", fmt::format("{} ended{}", job.steps(), job.steps_failed() > 0 ? fmt::format(", {} failed", job.steps_failed()) : ""));
     if (job.held())
         listing.add("held", job.held_by().empty() ? "yes" : "by " + escape_for_terminal(job.held_by()));
     if (!job.cancelled_by().empty())

@@ -4,6 +4,10 @@
 #include "client/find_socket.hpp"
 #include "wire/clocks.hpp"
 #include "wire/convert.hpp"
+#include "wire/job_id.hpp"
+
+#include <algorithm>
+#include <iterator>
 
 namespace jarvis::client {
 
@@ -103,6 +107,10 @@ Result<Jobs> ask_jobs(Session& session, wire::Request request)
         jobs.unknown_ids.insert(jobs.unknown_ids.end(), list->unknown_ids().begin(), list->unknown_ids().end());
         jobs.unknown_selections.insert(jobs.unknown_selections.end(), list->unknown_selections().begin(),
                                        list->unknown_selections().end());
+        for (auto& part : *list->mutable_steps()) {
+            auto& steps = jobs.steps[{wire::job_id_in(part), part.incarnation()}];
+            std::ranges::move(*part.mutable_steps(), std::back_inserter(steps));
+        }
         if (!list->history_missing().empty())
             jobs.history_missing = escape_for_terminal(list->history_missing());
     });

@@ -8,8 +8,10 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace jarvis::client {
@@ -44,6 +46,7 @@ struct Jobs {
     std::vector<wire::JobDetail> details;
     std::vector<std::uint64_t> unknown_ids;
     std::vector<wire::JobSelection> unknown_selections;
+    std::map<std::pair<JobId, std::uint32_t>, std::vector<wire::StepEnd>> steps; // by job and incarnation, where they were asked for
     std::string history_missing; // why the history could not be read; the unknown may be in it
     std::uint64_t sequence = 0;
 

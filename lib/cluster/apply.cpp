@@ -133,6 +133,16 @@ struct Applier {
         });
     }
 
+    void operator()(const StepsEnded& event)
+    {
+        replace(state, event.job, [&](Job& job) {
+            auto& steps = job.run->steps;
+            steps.through = event.first + event.steps.size() - 1;
+            steps.failed += static_cast<std::uint32_t>(
+                std::ranges::count_if(event.steps, [](const StepEnd& end) { return end.exit_code != 0 || end.signal != 0; }));
+        });
+    }
+
     void operator()(const JobEnded& event)
     {
         const auto before = state.jobs.at(event.job);

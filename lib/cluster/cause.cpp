@@ -28,6 +28,7 @@ std::string_view command_name(const Command& command)
         std::string_view operator()(const SettleJob&) const { return "dependencies"; }
         std::string_view operator()(const SuspendJobs&) const { return "suspend"; }
         std::string_view operator()(const ResumeJobs&) const { return "resume"; }
+        std::string_view operator()(const StepsReported&) const { return "step report"; }
     };
     return std::visit(Name{}, command);
 }
@@ -44,7 +45,7 @@ Cause cause_of(const State& state, const Command& command)
                 cause.from = c.caller.from;
             } else if constexpr (requires { c.registration; } || std::is_same_v<std::decay_t<decltype(c)>, NodeDisconnected>) {
                 cause.by = c.name;
-            } else if constexpr (requires { c.report; }) {
+            } else if constexpr (requires { c.report; } || std::is_same_v<std::decay_t<decltype(c)>, StepsReported>) {
                 cause.by = state.nodes[c.node.value].name;
             }
         },

@@ -3,6 +3,7 @@
 
 #include "cluster/state.hpp"
 #include "model/job_id_text.hpp"
+#include "model/step.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -141,6 +142,13 @@ struct NodeReported {
     NodeReport report;
     bool complete = true; // false: some ends alone, and nothing is said of what runs
 };
+// By the first node of a job. Ends are numbered one after the other; what is not acknowledged comes again.
+struct StepsReported {
+    NodeId node;
+    JobRef job;
+    std::uint64_t first = 1; // number of the first of them
+    std::vector<StepEnd> steps;
+};
 struct NodeDisconnected {
     std::string name; // as in its Register
 };
@@ -158,6 +166,6 @@ struct SettleJob {
 
 using Command = std::variant<CreateCluster, StartController, WallClock, Configure, TimePassed, SubmitJob, CancelJobs, SignalJobs,
                              HoldJobs, ReleaseJobs, DrainNodes, ResumeNodes, RegisterNode, NodeReported, NodeDisconnected,
-                             ContinuePass, DownNodes, RequeueJobs, SettleJob, SuspendJobs, ResumeJobs>;
+                             ContinuePass, DownNodes, RequeueJobs, SettleJob, SuspendJobs, ResumeJobs, StepsReported>;
 
 } // namespace jarvis::cluster

@@ -27,6 +27,7 @@ Outcome decide(const State& state, const DrainNodes& command, Instant now);
 Outcome decide(const State& state, const ResumeNodes& command, Instant now);
 Outcome decide(const State& state, const RegisterNode& command, Instant now);
 Outcome decide(const State& state, const NodeReported& command, Instant now);
+Outcome decide(const State& state, const StepsReported& command, Instant now);
 Outcome decide(const State& state, const NodeDisconnected& command, Instant now);
 Outcome decide(const State& state, const ContinuePass& command, Instant now);
 Outcome decide(const State& state, const DownNodes& command, Instant now);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/state.hpp"
+#include "model/step.hpp"
 
 #include <memory>
 #include <string>
@@ -67,6 +68,12 @@ struct JobEnded {
     Incarnation incarnation;
     JobEnd end;
     Usage usage;
+};
+struct StepsEnded {
+    JobId job;
+    Incarnation incarnation;
+    std::uint64_t first = 1; // number of the first of them among the ends of this incarnation's steps
+    std::vector<StepEnd> steps;
 };
 // This incarnation is over without its job having ended: the job is pending again, as the next incarnation.
 struct JobRequeued {
@@ -178,7 +185,7 @@ using Event = std::variant<ClusterCreated, ControllerStarted, WallClockSet, Conf
                            BeginReached, JobStarted, JobStopRequested, JobEnded, JobRequeued, JobForgotten, NodeRegistered,
                            NodeLost, NodeDrained, NodeResumed, NodePrepared, RunEnding, NodeFinished, NodeDowned, NodeCleared,
                            NodeViolation, NodeJoined, TasksSplit, TasksEnded, DependencyResolved, TasksReleased, RetryDue,
-                           JobSuspended, JobResumed>;
+                           JobSuspended, JobResumed, StepsEnded>;
 
 // Which command led to events, who gave it and from where: for whoever reads the feed of events. Nothing is decided by it.
 struct Cause {

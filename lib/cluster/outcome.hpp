@@ -63,9 +63,15 @@ struct AckOnNode {
     NodeId node;
     JobRef job;
 };
+// The ends of its steps up to this number are journaled, or nobody asks for them.
+struct AckStepsOnNode {
+    NodeId node;
+    JobRef job;
+    std::uint64_t through = 0;
+};
 
 using Effect =
-    std::variant<Reply, WelcomeNode, RefuseNode, StartOnNode, StopOnNode, SignalOnNode, AckOnNode, SuspendOnNode>;
+    std::variant<Reply, WelcomeNode, RefuseNode, StartOnNode, StopOnNode, SignalOnNode, AckOnNode, SuspendOnNode, AckStepsOnNode>;
 
 // Why jobs wait, as the pass found it: for the head of a partition in its own words, for those behind it by the head.
 // Not an event: the query replica shows it, and a restart forgets it.

@@ -131,6 +131,7 @@ void Owner::note(const Event& event)
         void operator()(const JobStopRequested&) {}
         void operator()(const JobSuspended&) {}
         void operator()(const JobResumed&) {}
+        void operator()(const StepsEnded&) {}
         void operator()(const JobForgotten&) {}
     };
     std::visit(Visitor{*this, came, went}, event);

@@ -76,6 +76,13 @@ struct Suspension {
     friend bool operator==(const Suspension&, const Suspension&) = default;
 };
 
+// The steps of a run that have ended. What is known of each is in the accounting history.
+struct StepCount {
+    std::uint64_t through = 0; // ends are numbered from 1; this one was journaled, and all before it
+    std::uint32_t failed = 0;  // of them with an exit code or a signal
+    friend bool operator==(const StepCount&, const StepCount&) = default;
+};
+
 // One incarnation that holds nodes.
 struct Run {
     Placement placement;
@@ -85,6 +92,7 @@ struct Run {
     Box<Ending> ending{};
     Box<Suspension> suspension{};       // now
     Duration suspended{};               // by suspensions that are over
+    StepCount steps{};
     friend bool operator==(const Run&, const Run&) = default;
 };
 

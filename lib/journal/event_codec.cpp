@@ -3,6 +3,7 @@
 #include "journal/relations_codec.hpp"
 #include "journal/value_codec.hpp"
 #include "wire/convert.hpp"
+#include "wire/convert_step.hpp"
 
 namespace jarvis::journal {
 
@@ -66,6 +67,15 @@ struct Encoder {
         m.set_incarnation(e.incarnation.value);
         *m.mutable_end() = wire::to_message(e.end);
         *m.mutable_usage() = wire::to_message(e.usage);
+    }
+    void operator()(const cluster::StepsEnded& e) const
+    {
+        auto& m = *out.mutable_steps_ended();
+        put_job(e.job, m);
+        m.set_incarnation(e.incarnation.value);
+        m.set_first(e.first);
+        for (const auto& step : e.steps)
+            *m.add_steps() = wire::to_message(step);
     }
     void operator()(const cluster::JobRequeued& e) const { *out.mutable_job_requeued() = to_message(e); }
     void operator()(const cluster::JobForgotten& e) const { put_job(e.job, *out.mutable_job_forgotten()); }
@@ -162,6 +172,19 @@ Result<cluster::Event> decode(const JobEnded& m)
     return cluster::JobEnded{job_in(m), Incarnation{m.incarnation()}, std::move(*end), *usage};
 }
 
+Result<cluster::Event> decode(const StepsEnded& m)
+{
+    cluster::StepsEnded event{job_in(m), Incarnation{m.incarnation()}, m.first(), {}};
+    event.steps.reserve(static_cast<std::size_t>(m.steps_size()));
+    for (const auto& message : m.steps()) {
+        auto step = wire::from_message(message);
+        if (!step)
+            return std::unexpected(step.error());
+        event.steps.push_back(std::move(*step));
+    }
+    return event;
+}
+
 Result<cluster::Event> decode(const NodeRegistered& m)
 {
     auto registration = from_message(m.registration());
@@ -240,6 +263,7 @@ Result<cluster::Event> decode_event(const Event& m)
     case Event::kJobStopRequested:
         return cluster::JobStopRequested{job_in(m.job_stop_requested()), from_message(m.job_stop_requested().stop())};
     case Event::kJobEnded: return decode(m.job_ended());
+    case Event::kStepsEnded: return decode(m.steps_ended());
     case Event::kJobRequeued: return decode(m.job_requeued());
     case Event::kJobForgotten: return cluster::JobForgotten{job_in(m.job_forgotten())};
     case Event::kNodeRegistered: return decode(m.node_registered());

@@ -5,6 +5,8 @@
 #include "journal/relations_codec.hpp"
 #include "journal/value_codec.hpp"
 
+#include <limits>
+
 namespace jarvis::journal {
 
 std::string encode_group(const cluster::EventGroup& group)
@@ -114,6 +116,17 @@ struct Checker {
         if (const auto array = state.arrays.find(e.job.value); array != state.arrays.end() && !e.job.is_task() && !array->second.done())
             return fail(Errc::corrupt, "an end of array {} comes before those of its tasks", e.job);
         return job_in(e.job, unended, "an end");
+    }
+    Result<void> operator()(const cluster::StepsEnded& e) const
+    {
+        if (auto fits = job_in(e.job, running, "an end of steps"); !fits)
+            return fits;
+        const auto job = state.find(e.job);
+        if (e.steps.empty() || job->incarnation != e.incarnation || e.first <= job->run->steps.through ||
+            e.first > std::numeric_limits<std::uint64_t>::max() - e.steps.size())
+            return fail(Errc::corrupt, "an end of steps {} to {} of job {}.{} does not follow on {} of {}", e.first, e.first + e.steps.size() - 1,
+                        e.job, e.incarnation, job->run->steps.through, job->incarnation);
+        return {};
     }
     Result<void> operator()(const cluster::JobRequeued& e) const { return job_in(e.job, running_or_ended, "a requeue"); }
     Result<void> operator()(const cluster::JobForgotten& e) const

@@ -40,6 +40,7 @@ Result<cluster::Run> read_run(const Run& record)
     if (record.has_suspension())
         run.suspension = from_message(record.suspension());
     run.suspended = Duration(record.suspended_us());
+    run.steps = {record.steps_through(), record.steps_failed()};
     for (const auto at : {run.suspension ? run.suspension->since : Instant{}, Instant(run.suspended)})
         if (auto sound = check_times(at, {}); !sound)
             return std::unexpected(sound.error());

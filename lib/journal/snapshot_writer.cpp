@@ -93,6 +93,8 @@ void fill(JobRecord& record, const cluster::StoredState& state, const cluster::J
         if (job.run->suspension)
             *record.mutable_run()->mutable_suspension() = to_message(*job.run->suspension);
         record.mutable_run()->set_suspended_us(job.run->suspended.count());
+        record.mutable_run()->set_steps_through(job.run->steps.through);
+        record.mutable_run()->set_steps_failed(job.run->steps.failed);
     }
     if (job.ended)
         *record.mutable_ended() = to_message(*job.ended);

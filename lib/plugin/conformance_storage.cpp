@@ -425,6 +425,38 @@ void keeps_all_of_a_row(Fixture& storage)
     require(seen == 1, "{} rows instead of one", seen);
 }
 
+// Parts come back by their key, in order, also where there is no row; applied once like rows.
+void keeps_parts_of_a_job(Fixture& storage)
+{
+    if (!storage->keeps_parts())
+        return;
+    const HistoryKey of_task{JobId{7, 3}, Incarnation{2}};
+    const auto part = [](std::uint64_t sequence, HistoryKey key, std::uint64_t number, std::string_view record) {
+        return HistoryPart{SequenceNumber{sequence}, key.job, key.incarnation, number, record};
+    };
+    const HistoryKey other{JobId{7}, Incarnation{2}};
+    const std::array first{part(2, of_task, 65, std::string_view("b\0c", 3)), part(1, of_task, 1, "a"), part(1, other, 1, "of the other")};
+    need(storage->apply_history(SequenceNumber{2}, {}, first), "apply_history with parts alone");
+    const std::array again{part(2, of_task, 1, "must not appear"), part(3, of_task, 129, "d")};
+    need(storage->apply_history(SequenceNumber{3}, {}, again), "apply_history of old and new parts");
+    const std::array beyond{part(9, of_task, 200, "beyond")};
+    need_failure(storage->apply_history(SequenceNumber{4}, {}, beyond), Errc::invalid, "a part of a later group");
+    storage.reopen();
+    std::string seen;
+    need(storage->history_parts(of_task, [&](const HistoryPart& found) {
+             require(found.job == of_task.job && found.incarnation == of_task.incarnation, "a part of another job");
+             seen += fmt::format("{}:{};", found.number, found.record);
+             return true;
+         }),
+         "history_parts");
+    require(seen == std::string_view("1:a;65:b\0c;129:d;", 17), "parts are {} bytes, not the ones that were given", seen.size());
+    int count = 0;
+    need(storage->history_parts(of_task, [&](const HistoryPart&) { return ++count < 2; }), "history_parts");
+    require(count == 2, "a reader that has enough got {} parts", count);
+    need(storage->history_parts({JobId{8}, Incarnation{1}}, [&](const HistoryPart&) { return ++count < 0; }), "history_parts of nothing");
+    require(count == 2, "a job without parts has some");
+}
+
 // Jobs 1 to 400: job n is of user 1000 + n % 4, submitted at second n, ended at n + 50 (every tenth still runs), FAILED
 // when n is divisible by 3. Job 500 is an array of three elements, and its last one was requeued.
 void fill_history(Storage& storage)
@@ -569,6 +601,7 @@ void check_storage(const Source& source, const std::string& folder, const CheckL
         Check{"writes_snapshots", writes_snapshots},
         Check{"applies_history_once", applies_history_once},
         Check{"keeps_all_of_a_row", keeps_all_of_a_row},
+        Check{"keeps_parts_of_a_job", keeps_parts_of_a_job},
         Check{"finds_history_by_everything", finds_history_by_everything},
         Check{"pages_through_history", pages_through_history},
         Check{"serves_its_parts_at_once", serves_its_parts_at_once},

@@ -73,6 +73,13 @@ std::int32_t on_row(void* context, const jarvis_history_row* row)
     return static_cast<Trampoline<EachRow>*>(context)->call(known);
 }
 
+std::int32_t on_part(void* context, const jarvis_history_part* part)
+{
+    const HistoryPart known{SequenceNumber{part->sequence}, JobId{part->job, part->array_index}, Incarnation{part->incarnation}, part->number,
+                            view(part->record.data, part->record.size)};
+    return static_cast<Trampoline<EachPart>*>(context)->call(known);
+}
+
 jarvis_history_row to_row(const HistoryRow& row)
 {
     jarvis_history_row result{};
@@ -338,15 +345,28 @@ Result<void> Storage::remove_snapshots(SequenceNumber before)
     return error.result(plugin_.table.snapshot_remove(state_, before.value, error.data(), error.size()));
 }
 
-Result<void> Storage::apply_history(SequenceNumber through, std::span<const HistoryRow> rows)
+bool Storage::keeps_parts() const noexcept
+{
+    return plugin_.table.history_apply_parts && plugin_.table.history_parts;
+}
+
+Result<void> Storage::apply_history(SequenceNumber through, std::span<const HistoryRow> rows, std::span<const HistoryPart> parts)
 {
     std::vector<jarvis_history_row> converted;
     converted.reserve(rows.size());
     for (const HistoryRow& row : rows)
         converted.push_back(to_row(row));
     ErrorBuffer error;
-    return error.result(plugin_.table.history_apply(state_, through.value, converted.data(), converted.size(),
-                                                    sizeof(jarvis_history_row), error.data(), error.size()));
+    if (!keeps_parts())
+        return error.result(plugin_.table.history_apply(state_, through.value, converted.data(), converted.size(), sizeof(jarvis_history_row),
+                                                        error.data(), error.size()));
+    std::vector<jarvis_history_part> converted_parts;
+    converted_parts.reserve(parts.size());
+    for (const HistoryPart& part : parts)
+        converted_parts.push_back({part.sequence.value, part.job.value, part.job.task, part.incarnation.value, part.number, bytes(part.record)});
+    return error.result(plugin_.table.history_apply_parts(state_, through.value, converted.data(), converted.size(),
+                                                          sizeof(jarvis_history_row), converted_parts.data(), converted_parts.size(),
+                                                          sizeof(jarvis_history_part), error.data(), error.size()));
 }
 
 Result<SequenceNumber> Storage::history_last_sequence()
@@ -377,6 +397,18 @@ Result<void> Storage::query_history(const HistoryFilter& filter, const EachRow& 
     Trampoline<EachRow> trampoline{each};
     ErrorBuffer error;
     const std::int32_t code = plugin_.table.history_query(state_, &c, on_row, &trampoline, error.data(), error.size());
+    trampoline.rethrow();
+    return error.result(code);
+}
+
+Result<void> Storage::history_parts(const HistoryKey& key, const EachPart& each)
+{
+    if (!keeps_parts())
+        return {};
+    const jarvis_history_key c{key.job.value, key.job.task, key.incarnation.value};
+    Trampoline<EachPart> trampoline{each};
+    ErrorBuffer error;
+    const std::int32_t code = plugin_.table.history_parts(state_, &c, on_part, &trampoline, error.data(), error.size());
     trampoline.rethrow();
     return error.result(code);
 }

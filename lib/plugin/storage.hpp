@@ -83,6 +83,15 @@ struct HistoryFilter {
     std::optional<HistoryKey> after; // the last one of the page before
 };
 
+// Of one incarnation: something that is asked for by its key alone.
+struct HistoryPart {
+    SequenceNumber sequence;
+    JobId job;
+    Incarnation incarnation;
+    std::uint64_t number = 0;
+    std::string_view record;
+};
+
 struct SnapshotInfo {
     SequenceNumber sequence;
     std::uint64_t size = 0;
@@ -92,6 +101,7 @@ struct SnapshotInfo {
 using EachGroup = std::function<bool(SequenceNumber, std::string_view)>;
 using EachPiece = std::function<bool(std::string_view)>;
 using EachRow = std::function<bool(const HistoryRow&)>;
+using EachPart = std::function<bool(const HistoryPart&)>;
 
 class Storage;
 
@@ -163,10 +173,12 @@ public:
     Result<std::string> read_snapshot(SequenceNumber sequence);
     Result<void> remove_snapshots(SequenceNumber before);
 
-    // The history's thread; last_sequence and query also any other that may block.
-    Result<void> apply_history(SequenceNumber through, std::span<const HistoryRow> rows);
+    // The history's thread; all but apply also any other that may block. Parts are dropped by a storage that keeps none.
+    bool keeps_parts() const noexcept;
+    Result<void> apply_history(SequenceNumber through, std::span<const HistoryRow> rows, std::span<const HistoryPart> parts = {});
     Result<SequenceNumber> history_last_sequence();
     Result<void> query_history(const HistoryFilter& filter, const EachRow& each);
+    Result<void> history_parts(const HistoryKey& key, const EachPart& each);
 };
 
 } // namespace jarvis::plugin

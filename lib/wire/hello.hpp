@@ -14,8 +14,9 @@ namespace jarvis::wire {
 
 // Another major number is another language: the connection is refused, naming both. A minor number counts additions.
 constexpr std::uint32_t protocol_major = 1;
-constexpr std::uint32_t protocol_minor = 1;
+constexpr std::uint32_t protocol_minor = 2;
 constexpr std::uint32_t minor_with_members = 1; // the first whose node daemons know jobs over several nodes
+constexpr std::uint32_t minor_with_steps = 2;   // ... run steps, answer questions, and let jobs stand still
 constexpr std::size_t cluster_uuid_size = 16;
 
 // "jctld 0.1.0"

@@ -89,6 +89,14 @@ AT(jarvis_history_key, array_index, 8);
 AT(jarvis_history_key, incarnation, 12);
 SIZE(jarvis_history_key, 16);
 
+AT(jarvis_history_part, sequence, 0);
+AT(jarvis_history_part, job, 8);
+AT(jarvis_history_part, array_index, 16);
+AT(jarvis_history_part, incarnation, 20);
+AT(jarvis_history_part, number, 24);
+AT(jarvis_history_part, record, 32);
+SIZE(jarvis_history_part, 48);
+
 AT(jarvis_history_filter, struct_size, 0);
 AT(jarvis_history_filter, limit, 4);
 AT(jarvis_history_filter, jobs, 8);
@@ -122,7 +130,9 @@ AT(jarvis_storage, snapshot_remove, 192);
 AT(jarvis_storage, history_apply, 200);
 AT(jarvis_storage, history_last_sequence, 208);
 AT(jarvis_storage, history_query, 216);
-SIZE(jarvis_storage, 224);
+AT(jarvis_storage, history_apply_parts, 224);
+AT(jarvis_storage, history_parts, 232);
+SIZE(jarvis_storage, 240);
 
 AT(jarvis_identity, struct_size, 0);
 AT(jarvis_identity, uid, 4);

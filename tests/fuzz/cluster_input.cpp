@@ -144,6 +144,9 @@ std::optional<Command> some_node_report(Draw& draw, const State& state)
     if (state.nodes.empty())
         return {};
     const auto& node = state.nodes[draw.below(state.nodes.size())];
+    if (draw.rarely(8))
+        return StepsReported{node.id, some_ref(draw, state, &node), 1 + draw.below(8),
+                             std::vector<StepEnd>(1 + draw.below(4), StepEnd{.name = "step", .exit_code = draw.byte()})};
     return NodeReported{node.id, some_report(draw, state, &node), draw.flag()};
 }
 

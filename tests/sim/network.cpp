@@ -147,6 +147,17 @@ void Network::from_node(SimNode& node, std::uint64_t connection, node::Send sent
     });
 }
 
+void Network::steps_from_node(SimNode& node, std::uint64_t connection, node::JobKey key, std::uint64_t first, std::vector<StepEnd> steps)
+{
+    send([this, &node, connection, key, first, steps = std::move(steps)] {
+        const auto link = links_.find(connection);
+        if (link == links_.end() || link->second.dumb || !link->second.welcome)
+            return;
+        const auto id = controller_.truth().index.nodes.at(node.name());
+        controller_.take(cluster::StepsReported{id, {key.job, key.incarnation}, first, steps});
+    });
+}
+
 Network::LinkPlace Network::link_of(cluster::SessionId session)
 {
     return std::find_if(links_.begin(), links_.end(), [&](const auto& l) { return l.second.session == session; });
@@ -183,8 +194,23 @@ void Network::route(cluster::Effect effect)
         order(signal->node, node::SignalOrder{{signal->job.job, signal->job.incarnation}, signal->signal, signal->batch_only});
     else if (const auto* suspend = std::get_if<cluster::SuspendOnNode>(&effect))
         order(suspend->node, node::SuspendOrder{{suspend->job.job, suspend->job.incarnation}, suspend->suspended});
+    else if (const auto* steps = std::get_if<cluster::AckStepsOnNode>(&effect))
+        acknowledge(*steps);
     else if (const auto* ack = std::get_if<cluster::AckOnNode>(&effect))
         order(ack->node, node::AckEnded{{ack->job.job, ack->job.incarnation}});
+}
+
+void Network::acknowledge(const cluster::AckStepsOnNode& steps)
+{
+    const auto job = controller_.truth().find(steps.job.job);
+    if (job && job->incarnation == steps.job.incarnation && holds_resources(job->state) && job->run->steps.through < steps.through)
+        broken("steps through {} of job {}.{} are acknowledged, and not in the journal", steps.through, steps.job.job, steps.job.incarnation);
+    const auto link = link_of(steps.node);
+    if (link == links_.end() || link->second.deaf)
+        return;
+    send([node = link->second.node, key = node::JobKey{steps.job.job, steps.job.incarnation}, through = steps.through] {
+        node->steps_acknowledged(key, through);
+    });
 }
 
 std::string Network::cluster_name() const { return {controller_.uuid().begin(), controller_.uuid().end()}; }

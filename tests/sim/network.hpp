@@ -32,6 +32,7 @@ class Network {
     LinkPlace link_of(NodeId id);
     std::string cluster_name() const;
     void order(NodeId node, node::Order order);
+    void acknowledge(const cluster::AckStepsOnNode& steps);
     void to_node(LinkPlace link, node::Input message);
 
 public:
@@ -57,6 +58,7 @@ public:
     void dial(SimNode& node);
     void hang_up(SimNode& node);
     void from_node(SimNode& node, std::uint64_t connection, node::Send sent);
+    void steps_from_node(SimNode& node, std::uint64_t connection, node::JobKey key, std::uint64_t first, std::vector<StepEnd> steps);
     // An effect of the controller, to the node or connection that it names.
     void route(cluster::Effect effect);
     // The controller is gone, and every connection with it.

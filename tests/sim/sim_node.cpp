@@ -59,6 +59,17 @@ void Witness::over(node::JobKey key, std::optional<int> exit_code)
         broken("the journal says that incarnation {} of job {} exited with {}, and it did not", key.incarnation, key.job, *exit_code);
 }
 
+void Witness::steps_journaled(node::JobKey key, std::uint64_t first, const std::vector<StepEnd>& steps)
+{
+    auto& through = journaled_steps_[key];
+    if (first != through + 1)
+        broken("steps {} on of job {}.{} come into the journal after {}", first, key.job, key.incarnation, through);
+    const auto& ended = steps_[key];
+    for (const auto& step : steps)
+        if (through >= ended.size() || ended[through++] != step.step)
+            broken("step {} of job {}.{} is in the journal as number {}, and was not", step.step, key.job, key.incarnation, through);
+}
+
 SimNode::SimNode(World& world, Witness& witness, std::string name, Topology topology, Outside outside)
     : world_(world), witness_(witness), name_(std::move(name)), topology_(std::move(topology)), outside_(std::move(outside)),
       clock_rate_(1 + (static_cast<double>(world.below(1001)) - 500) * 1e-6)
@@ -264,7 +275,49 @@ void SimNode::run_process(node::JobKey key)
     process.until = world_.now + runs;
     world_.say("{}: job {}.{} runs, for {} s at most", name_, key.job, key.incarnation, runs / 1s);
     plan_end(key);
+    if (world_.chance(0.3))
+        end_steps(key);
     freeze({key, folder_[key].suspensions.since.has_value()}); // an order to freeze is repeated until there is something
+}
+
+// Now and then some steps of the job end, until it does.
+void SimNode::end_steps(node::JobKey key)
+{
+    world_.after(world_.between(1ms, 20min), [this, key, life = processes_.at(key).life] {
+        const auto process = processes_.find(key);
+        if (process == processes_.end() || process->second.life != life)
+            return;
+        auto& steps = folder_.at(key).steps;
+        for (auto n = 1 + world_.below(4); n > 0; --n) {
+            const auto number = static_cast<std::uint32_t>(steps.size());
+            steps.push_back({.step = number, .name = "step", .node_list = name_, .exit_code = world_.chance(0.2) ? 1 : 0});
+            witness_.step_ended(key, number);
+        }
+        ++world_.count["job: steps ended"];
+        tell_steps(key);
+        end_steps(key);
+    });
+}
+
+// Again and again until the controller has them.
+void SimNode::tell_steps(node::JobKey key)
+{
+    const auto found = folder_.find(key);
+    if (found == folder_.end() || found->second.steps_acknowledged >= found->second.steps.size())
+        return;
+    const auto& [steps, through] = std::tie(found->second.steps, found->second.steps_acknowledged);
+    if (daemon_ && connection != 0)
+        outside_.steps(*this, connection, key, through + 1, {steps.begin() + static_cast<std::ptrdiff_t>(through), steps.end()});
+    world_.after(30s, [this, key, boot = boots_] {
+        if (boot == boots_)
+            tell_steps(key);
+    });
+}
+
+void SimNode::steps_acknowledged(node::JobKey key, std::uint64_t through)
+{
+    if (const auto found = folder_.find(key); daemon_ && found != folder_.end())
+        found->second.steps_acknowledged = std::max(found->second.steps_acknowledged, through);
 }
 
 void SimNode::plan_end(node::JobKey key)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/outcome.hpp"
+#include "model/step.hpp"
 #include "node/node_core.hpp"
 #include "world.hpp"
 
@@ -21,6 +22,9 @@ class Witness {
     std::map<std::string, std::map<node::JobKey, CoreSet>> cores_;
     std::map<node::JobKey, std::set<std::string>> prepared_; // members that were ready once
 
+    std::map<node::JobKey, std::vector<std::uint32_t>> steps_; // in the order of their ends
+    std::map<node::JobKey, std::uint64_t> journaled_steps_;
+
     void hold(const std::string& node, node::JobKey key, const CoreSet& cores);
 
 public:
@@ -32,6 +36,9 @@ public:
     void member_ended(const std::string& node, node::JobKey key) { cores_[node].erase(key); }
     // The journal says that this incarnation is over, with this exit code if it had one: it must be so, for good.
     void over(node::JobKey key, std::optional<int> exit_code);
+    // Each step comes into the journal once, and in its order.
+    void step_ended(node::JobKey key, std::uint32_t step) { steps_[key].push_back(step); }
+    void steps_journaled(node::JobKey key, std::uint64_t first, const std::vector<StepEnd>& steps);
     // The journal says that this node is down, and a part of this incarnation was on it: it may be over before it ends there.
     void condemn(const std::string& node, node::JobKey key) { condemned_.emplace(node, key); }
     const std::map<JobId, node::JobKey>& running() const { return running_; }
@@ -46,6 +53,8 @@ public:
         std::function<void(SimNode&, std::uint64_t connection, node::Send)> send;
         std::function<void(SimNode&)> connect; // the daemon would like to
         std::function<void(SimNode&)> hang_up; // the daemon is gone
+        // Ends of a job's steps, over this connection.
+        std::function<void(SimNode&, std::uint64_t connection, node::JobKey, std::uint64_t first, std::vector<StepEnd>)> steps;
     };
 
     SimNode(World& world, Witness& witness, std::string name, Topology topology, Outside outside);
@@ -68,6 +77,8 @@ public:
     void connected(std::uint64_t connection, const std::string& cluster, Epoch epoch);
     void disconnected(std::uint64_t connection);
     void receive(std::uint64_t connection, node::Input message);
+    // The controller has journaled the ends of these steps, or does not want them.
+    void steps_acknowledged(node::JobKey key, std::uint64_t through);
 
     std::uint64_t connection = 0; // 0: none
 
@@ -92,6 +103,8 @@ private:
         std::optional<Instant> stopped; // when that was
         node::Suspensions suspensions{};
         std::optional<node::ExitFacts> exit;
+        std::vector<StepEnd> steps{};      // all that have ended
+        std::uint64_t steps_acknowledged = 0;
     };
 
     World& world_;
@@ -123,6 +136,8 @@ private:
     void signal(const node::SignalJob& signal);
     void freeze(const node::Freeze& freeze);
     void plan_end(node::JobKey key);
+    void end_steps(node::JobKey key);
+    void tell_steps(node::JobKey key);
     void check_deadlines(node::JobKey key) const;
     node::Recovered recovered() const;
 };

@@ -86,7 +86,9 @@ public:
                 world_, witness_, i < node_count ? fmt::format("n{}", i) : std::string("g0"), some_topology(world_),
                 SimNode::Outside{.send = [this](SimNode& n, std::uint64_t c, node::Send s) { network_.from_node(n, c, std::move(s)); },
                                  .connect = [this](SimNode& n) { network_.dial(n); },
-                                 .hang_up = [this](SimNode& n) { network_.hang_up(n); }}));
+                                 .hang_up = [this](SimNode& n) { network_.hang_up(n); },
+                                 .steps = [this](SimNode& n, std::uint64_t c, node::JobKey key, std::uint64_t first,
+                                                 std::vector<StepEnd> steps) { network_.steps_from_node(n, c, key, first, std::move(steps)); }}));
     }
 
     Counts run()
@@ -134,6 +136,8 @@ private:
             for (const auto& [ref, noted] : node.condemned)
                 witness_.condemn(node.name, {ref.job, ref.incarnation});
         }
+        if (const auto* steps = std::get_if<cluster::StepsEnded>(&event))
+            witness_.steps_journaled({steps->job, steps->incarnation}, steps->first, steps->steps);
         if (const auto* requeued = std::get_if<cluster::JobRequeued>(&event)) {
             world_.say("journal: requeue of {}.{}", requeued->job, requeued->incarnation);
             if (requeued->end) // not of one that had ended before

@@ -36,6 +36,11 @@ struct StoredBlob {
 };
 
 using RowKey = std::tuple<std::uint64_t, std::uint32_t, std::uint32_t>;
+using PartKey = std::tuple<std::uint64_t, std::uint32_t, std::uint32_t, std::uint64_t>;
+struct StoredPart {
+    std::uint64_t sequence;
+    std::string record;
+};
 struct StoredRow {
     jarvis_history_row row; // user and record are filled in when it is handed out
     std::string user;
@@ -53,6 +58,7 @@ struct Store {
     std::uint64_t bytes = 0;
     std::map<std::uint64_t, std::string> snapshots;
     std::map<RowKey, StoredRow> history;
+    std::map<PartKey, StoredPart> history_parts;
     std::uint64_t history_last = 0;
 
     std::uint64_t last() const { return groups.empty() ? trimmed_through : groups.rbegin()->first; }
@@ -293,21 +299,42 @@ public:
         std::erase_if(store_->snapshots, [&](const auto& entry) { return entry.first < before; });
     }
 
-    void history_apply(std::uint64_t through, const jarvis_plugin::Array<jarvis_history_row>& rows)
+    void history_apply(std::uint64_t through, const jarvis_plugin::Array<jarvis_history_row>& rows,
+                       const jarvis_plugin::Array<jarvis_history_part>& parts)
     {
         check_writable();
         const std::lock_guard lock(store_->mutex);
         if (through <= store_->history_last)
             return;
-        for (const jarvis_history_row& row : rows)
-            if (row.sequence > through)
-                throw Failure(JARVIS_INVALID, "history: a row of group " + std::to_string(row.sequence) +
-                                                  " cannot come with the groups up to " + std::to_string(through));
+        const auto check = [&](const auto& items) {
+            for (const auto& item : items)
+                if (item.sequence > through)
+                    throw Failure(JARVIS_INVALID, "history: what is of group " + std::to_string(item.sequence) +
+                                                      " cannot come with the groups up to " + std::to_string(through));
+        };
+        check(rows);
+        check(parts);
         for (const jarvis_history_row& row : rows)
             if (row.sequence > store_->history_last)
                 store_->history[{row.job, row.array_index, row.incarnation}] =
                     StoredRow{row, std::string(view(row.user)), std::string(view(row.record))};
+        for (const jarvis_history_part& part : parts)
+            if (part.sequence > store_->history_last)
+                store_->history_parts[{part.job, part.array_index, part.incarnation, part.number}] = {part.sequence, std::string(view(part.record))};
         store_->history_last = through;
+    }
+    void history_parts(const jarvis_history_key& key, const jarvis_plugin::PartSink& sink)
+    {
+        const std::lock_guard lock(store_->mutex);
+        const auto& parts = store_->history_parts;
+        for (auto at = parts.lower_bound({key.job, key.array_index, key.incarnation, 0}); at != parts.end(); ++at) {
+            const auto& [job, index, incarnation, number] = at->first;
+            if (job != key.job || index != key.array_index || incarnation != key.incarnation)
+                return;
+            const jarvis_history_part part{at->second.sequence, job, index, incarnation, number, jarvis_plugin::bytes(at->second.record)};
+            if (!sink(&part))
+                return;
+        }
     }
     std::uint64_t history_last_sequence()
     {

@@ -23,6 +23,13 @@ constexpr Format format{1, R"(
     INSERT INTO meta VALUES (0);
 )"};
 
+// Came later; a file without it is made one with it by the first writer, and writers of before do not mind it.
+constexpr const char* parts_schema = R"(
+    CREATE TABLE IF NOT EXISTS parts (job INTEGER NOT NULL, array_index INTEGER NOT NULL, incarnation INTEGER NOT NULL,
+        number INTEGER NOT NULL, sequence INTEGER NOT NULL, record BLOB NOT NULL,
+        PRIMARY KEY (job, array_index, incarnation, number)) STRICT, WITHOUT ROWID;
+)";
+
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 #define ROW_COLUMNS "job, array_index, incarnation, sequence, uid, state, submit_us, start_us, end_us, user, record"
@@ -166,6 +173,7 @@ History::History(const std::string& folder, const std::string& vfs, bool read_on
         return;
     Writer w;
     w.connection = open_writer(path_, vfs, format);
+    w.connection->execute(parts_schema);
     settle(*w.connection);
     w.replace =
         w.connection->prepare("INSERT INTO jobs (" ROW_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -173,12 +181,28 @@ History::History(const std::string& folder, const std::string& vfs, bool read_on
                               "uid = excluded.uid, state = excluded.state, submit_us = excluded.submit_us, "
                               "start_us = excluded.start_us, end_us = excluded.end_us, user = excluded.user, "
                               "record = excluded.record");
+    w.replace_part = w.connection->prepare("INSERT OR REPLACE INTO parts (job, array_index, incarnation, number, sequence, record) "
+                                           "VALUES (?, ?, ?, ?, ?, ?)");
     w.set_last = w.connection->prepare("UPDATE meta SET last_sequence = ?");
     w.last = static_cast<std::uint64_t>(w.connection->query_integer("SELECT last_sequence FROM meta"));
     writer_.emplace(std::move(w));
 }
 
-void History::apply(std::uint64_t through, const jarvis_plugin::Array<jarvis_history_row>& rows)
+namespace {
+
+// Rows and parts alike: false for what was applied before.
+bool is_new(const auto& item, std::uint64_t last, std::uint64_t through)
+{
+    if (item.sequence > through)
+        throw Failure(JARVIS_INVALID, "history: what is of group " + std::to_string(item.sequence) +
+                                          " cannot come with the groups up to " + std::to_string(through));
+    return item.sequence > last;
+}
+
+} // namespace
+
+void History::apply(std::uint64_t through, const jarvis_plugin::Array<jarvis_history_row>& rows,
+                    const jarvis_plugin::Array<jarvis_history_part>& parts)
 {
     const std::lock_guard lock(mutex_);
     if (!writer_)
@@ -187,16 +211,13 @@ void History::apply(std::uint64_t through, const jarvis_plugin::Array<jarvis_his
     if (through <= w.last)
         return;
     Transaction transaction(*w.connection, Transaction::Kind::write);
-    for (const jarvis_history_row& row : rows) {
-        if (row.sequence <= w.last)
-            continue;
-        if (row.sequence > through)
-            throw Failure(JARVIS_INVALID, "history: a row of group " + std::to_string(row.sequence) +
-                                              " cannot come with the groups up to " + std::to_string(through));
-        w.replace.execute(row.job, row.array_index, row.incarnation, row.sequence, row.uid, row.state, row.submit_us,
-                          row.start_us, row.end_us == 0 ? never : row.end_us, jarvis_plugin::view(row.user),
-                          jarvis_plugin::view(row.record));
-    }
+    for (const jarvis_history_row& row : rows)
+        if (is_new(row, w.last, through))
+            w.replace.execute(row.job, row.array_index, row.incarnation, row.sequence, row.uid, row.state, row.submit_us, row.start_us,
+                              row.end_us == 0 ? never : row.end_us, jarvis_plugin::view(row.user), jarvis_plugin::view(row.record));
+    for (const jarvis_history_part& part : parts)
+        if (is_new(part, w.last, through))
+            w.replace_part.execute(part.job, part.array_index, part.incarnation, part.number, part.sequence, jarvis_plugin::view(part.record));
     w.set_last.execute(through);
     transaction.commit();
     w.last = through;
@@ -220,6 +241,22 @@ void History::query(const jarvis_history_filter& filter, const jarvis_plugin::Ro
         query_all(*reader, wanted, output);
     else
         query_indexed(*reader, wanted, output);
+}
+
+void History::parts(const jarvis_history_key& key, const jarvis_plugin::PartSink& sink)
+{
+    auto reader = readers_.take();
+    if (reader->query_integer("SELECT count(*) FROM sqlite_master WHERE name = 'parts'") == 0)
+        return;
+    Statement select = reader->prepare("SELECT number, sequence, record FROM parts WHERE job = ? AND array_index = ? AND incarnation = ? "
+                                       "ORDER BY number");
+    auto row = select.run(key.job, key.array_index, key.incarnation);
+    while (row.step()) {
+        const jarvis_history_part part{row.number(1), key.job, key.array_index, key.incarnation, row.number(0),
+                                       jarvis_plugin::bytes(row.bytes(2))};
+        if (!sink(&part))
+            return;
+    }
 }
 
 } // namespace sqlite_storage

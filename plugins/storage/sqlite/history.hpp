@@ -1,4 +1,4 @@
-// history.db: one row for each incarnation of each job, to be queried for years.
+// history.db: one row for each incarnation of each job, to be queried for years, and its parts (steps), in bundles.
 #pragma once
 
 #include "database.hpp"
@@ -10,7 +10,7 @@ namespace sqlite_storage {
 class History {
     struct Writer {
         std::unique_ptr<Connection> connection;
-        Statement replace, set_last;
+        Statement replace, replace_part, set_last;
         std::uint64_t last = 0;
     };
     std::string path_;
@@ -20,9 +20,11 @@ class History {
 
 public:
     History(const std::string& folder, const std::string& vfs, bool read_only);
-    void apply(std::uint64_t through, const jarvis_plugin::Array<jarvis_history_row>& rows);
+    void apply(std::uint64_t through, const jarvis_plugin::Array<jarvis_history_row>& rows,
+               const jarvis_plugin::Array<jarvis_history_part>& parts);
     std::uint64_t last_sequence();
     void query(const jarvis_history_filter& filter, const jarvis_plugin::RowSink& sink);
+    void parts(const jarvis_history_key& key, const jarvis_plugin::PartSink& sink);
 };
 
 } // namespace sqlite_storage

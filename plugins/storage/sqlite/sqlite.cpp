@@ -85,19 +85,21 @@ public:
     }
     void snapshot_remove(std::uint64_t before) { snapshots_.remove(before); }
 
-    void history_apply(std::uint64_t through, const jarvis_plugin::Array<jarvis_history_row>& rows)
+    void history_apply(std::uint64_t through, const jarvis_plugin::Array<jarvis_history_row>& rows,
+                       const jarvis_plugin::Array<jarvis_history_part>& parts)
     {
         // The history can catch up later from the journal; in a shortage the space is the journal's.
         if (!journal_->has_space())
             throw Failure(JARVIS_UNAVAILABLE,
                           "history: waits until the journal is well again: " + journal_->status().text);
-        history_->apply(through, rows);
+        history_->apply(through, rows, parts);
     }
     std::uint64_t history_last_sequence() { return history_->last_sequence(); }
     void history_query(const jarvis_history_filter& filter, const jarvis_plugin::RowSink& sink)
     {
         history_->query(filter, sink);
     }
+    void history_parts(const jarvis_history_key& key, const jarvis_plugin::PartSink& sink) { history_->parts(key, sink); }
 };
 
 } // namespace

@@ -265,6 +265,11 @@ void Cluster::report(const std::string& name, NodeReport report)
     run(NodeReported{node(name).id, std::move(report), true});
 }
 
+void Cluster::report_steps(const std::string& name, JobRef job, std::uint64_t first, std::vector<StepEnd> steps)
+{
+    run(StepsReported{node(name).id, job, first, std::move(steps)});
+}
+
 void Cluster::report_end(const std::string& name, EndedOnNode end)
 {
     run(NodeReported{node(name).id, {.running = {}, .ended = {std::move(end)}}, false});

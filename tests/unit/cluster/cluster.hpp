@@ -155,6 +155,7 @@ public:
     void join(const std::string& node, NodeReport report = {});
     void report(const std::string& node, NodeReport report);            // all that the node knows
     void report_end(const std::string& node, EndedOnNode end);          // one end, at once
+    void report_steps(const std::string& node, JobRef job, std::uint64_t first, std::vector<StepEnd> steps);
     void report_prepared(const std::string& node, JobRef job);          // at once
     void lose(const std::string& node) { run(NodeDisconnected{node}); }
     void pass(Duration duration);                                       // and what is due is done

@@ -99,6 +99,10 @@ struct EventText {
     {
         return fmt::format("dependency {} of {} ok [{}] never [{}]", e.dependency, e.array, format_index_set(e.ok), format_index_set(e.never));
     }
+    std::string operator()(const StepsEnded& e) const
+    {
+        return fmt::format("steps of {}.{} ended: {} to {}", e.job, e.incarnation, e.first, e.first + e.steps.size() - 1);
+    }
     std::string operator()(const RetryDue& e) const { return fmt::format("retry due {}", e.job); }
 };
 
@@ -123,6 +127,10 @@ struct EffectText {
     std::string operator()(const SuspendOnNode& e) const
     {
         return fmt::format("{} {} on {}", e.suspended ? "freeze" : "thaw", key(e.job), node_name(state, e.node));
+    }
+    std::string operator()(const AckStepsOnNode& e) const
+    {
+        return fmt::format("ack steps {} through {} on {}", key(e.job), e.through, node_name(state, e.node));
     }
     std::string operator()(const AckOnNode& e) const { return fmt::format("ack {} on {}", key(e.job), node_name(state, e.node)); }
 };

@@ -79,6 +79,16 @@ BOOST_AUTO_TEST_CASE(suspensions)
     BOOST_TEST(refusal(JobResumed{JobId{11}}) == "a resumption names job 11, which does not exist");
 }
 
+BOOST_AUTO_TEST_CASE(steps)
+{
+    const std::vector<StepEnd> two(2);
+    BOOST_TEST(refusal(StepsEnded{JobId{7}, Incarnation{2}, 1, two}) == "fits");
+    BOOST_TEST(refusal(StepsEnded{JobId{10}, Incarnation{1}, 1, two}) == "an end of steps does not fit job 10, which is PENDING");
+    for (const auto& event : {StepsEnded{JobId{7}, Incarnation{2}, 0, two}, StepsEnded{JobId{7}, Incarnation{1}, 1, two},
+                              StepsEnded{JobId{7}, Incarnation{2}, ~std::uint64_t{0}, two}, StepsEnded{JobId{7}, Incarnation{2}, 1, {}}})
+        BOOST_TEST(refusal(event).find("does not follow") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(removals)
 {
     BOOST_TEST(refusal(JobForgotten{JobId{9}}) == "fits");

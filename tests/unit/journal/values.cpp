@@ -227,11 +227,30 @@ std::vector<NamedEvent> history_of_suspensions()
     };
 }
 
+// A job with steps, the first of which failed and the second was cancelled.
+std::vector<NamedEvent> history_of_steps()
+{
+    auto request = plain_request();
+    request.begin.reset();
+    StepEnd failed{.step = 1, .name = "solve", .node_list = "n[3-4]", .node_count = 2, .tasks = 8, .cores = 16,
+                   .started = WallTime(1'800'000'080s), .ended = WallTime(1'800'000'090s), .exit_code = 3, .signal = 9, .cause = {}, .usage = usage()};
+    auto cancelled = failed;
+    cancelled.step = 0;
+    cancelled.cause = "cancelled by its caller";
+    return {
+        {"job_submitted_15", submitted(15, request)},
+        {"job_started_15", JobStarted{JobId{15}, Incarnation{1}, {{{.node = NodeId{3}, .cores = CoreSet::range(2, 3), .memory = {}}}}}},
+        {"steps_ended", cluster::StepsEnded{JobId{15}, Incarnation{1}, 1, {failed, cancelled}}},
+        {"steps_ended_later", cluster::StepsEnded{JobId{15}, Incarnation{1}, 3, {StepEnd{.step = 2, .name = "", .node_list = "n3"}}}},
+    };
+}
+
 } // namespace
 
 std::vector<HistoryPart> history_parts()
 {
-    return {{"groups.hex", history_0_1()}, {"groups_nodes.hex", history_of_nodes()}, {"groups_suspensions.hex", history_of_suspensions()}};
+    return {{"groups.hex", history_0_1()}, {"groups_nodes.hex", history_of_nodes()}, {"groups_suspensions.hex", history_of_suspensions()},
+            {"groups_steps.hex", history_of_steps()}};
 }
 
 std::vector<NamedEvent> history()

@@ -47,8 +47,8 @@ BOOST_AUTO_TEST_CASE(another_protocol_is_refused_naming_both)
     hello.set_protocol_major(wire::protocol_major + 1);
     hello.set_software("jnoded 9.0.0");
     auto text = refusal(hello);
-    BOOST_TEST(text.find("node n1 (jnoded 9.0.0) speaks protocol 2.1") == 0u);
-    BOOST_TEST(text.find("with protocol 1.1") != std::string::npos);
+    BOOST_TEST(text.find("node n1 (jnoded 9.0.0) speaks protocol 2.2") == 0u);
+    BOOST_TEST(text.find("with protocol 1.2") != std::string::npos);
     BOOST_TEST(refusal(wire::Hello()).find("unknown software") != std::string::npos); // an empty message is no Hello
 }
 
