@@ -15,6 +15,7 @@ if(NOT JARVIS_SANITIZE)
     find_package(mimalloc REQUIRED)
 endif()
 pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc>=2.9)
+pkg_check_modules(LIBCGROUP REQUIRED IMPORTED_TARGET libcgroup>=2.0)
 
 # A program starts quicker with protobuf, fmt and the C++ library linked in. The sanitizers need shared ones, and so does a system
 # that has no static protobuf, or a fmt whose sources lib/base/fmt.cpp is not made for.

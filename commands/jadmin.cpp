@@ -4,6 +4,7 @@
 #include "client/json.hpp"
 #include "client/query.hpp"
 #include "jadmin_events.hpp"
+#include "jadmin_node.hpp"
 #include "jadmin_pki.hpp"
 
 using namespace jarvis;
@@ -13,7 +14,7 @@ namespace {
 
 constexpr Option options[] = {
     {0, "for", "VERSION", "snapshot: refuse unless this older version can go on from it"},
-    {0, "json", "", "print JSON (schemas jarvis.admin/1, jarvis.events/1, jarvis.pki/1)"},
+    {0, "json", "", "print JSON (schemas jarvis.admin/1, jarvis.events/1, jarvis.node_check/1, jarvis.pki/1)"},
     {0, "from", "N", "events: begin with this group of events"},
     {0, "last", "N", "events: begin with so many of the newest groups (default: 20)"},
     {'f', "follow", "", "events: go on with what happens from now on"},
@@ -50,23 +51,12 @@ Result<wire::Admin::Action> find_action(std::span<const std::string> words)
     }
     std::vector<std::string_view> known(spelled.begin(), spelled.end());
     known.push_back("events");
+    known.push_back("node check");
     known.push_back("pki");
     if (words.empty())
         return fail(Errc::invalid, "what to do? One of: {}", fmt::join(known, ", "));
     return fail(Errc::invalid, "unknown action \"{}\"{}; known are: {}", escape_for_terminal(typed), did_you_mean(typed, known),
                 fmt::join(known, ", "));
-}
-
-// The controller's texts have several lines, each of them to be made safe on its own.
-std::string safe_lines(std::string_view text)
-{
-    std::string safe;
-    while (!text.empty()) {
-        const auto end = text.find('\n');
-        safe += escape_for_terminal(text.substr(0, end)) + "\n";
-        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    }
-    return safe;
 }
 
 int run(const Program& program, const CommandLine& line)
@@ -87,6 +77,8 @@ int run(const Program& program, const CommandLine& line)
     for (const auto option : events_options)
         if (line.has(option))
             return usage_error(program, fmt::format("--{} is for jadmin events", option));
+    if (!line.words.empty() && line.words[0] == "node")
+        return run_node(program, line);
     const auto action = find_action(line.words);
     if (!action)
         return usage_error(program, action.error().message);
@@ -110,7 +102,8 @@ int main(int argc, char** argv)
     const Program program{
         .name = "jadmin",
         .summary = "Administer the controller.",
-        .usage = {"ping", "reconfigure", "config diff", "snapshot", "shutdown", "events [--from N] [--follow]", "pki init|node|renew|show [NAME]..."},
+        .usage = {"ping", "reconfigure", "config diff", "snapshot", "shutdown", "events [--from N] [--follow]", "node check NODES...",
+                  "pki init|node|renew|show [NAME]..."},
         .options = options,
         .notes = "ping         say whether the controller answers, and its state\n"
                  "reconfigure  read the configuration again and use it, whole or not at all\n"
@@ -118,6 +111,7 @@ int main(int argc, char** argv)
                  "snapshot     write a snapshot of the state now; with --for, for the way back to an older version\n"
                  "shutdown     stop the controller in order; jobs run on\n"
                  "events       what happened, each event with the command that led to it\n"
+                 "node check   what nodes can enforce, and what it takes to enforce the rest\n"
                  "pki          make, renew and show the cluster's certificates; this asks no controller",
     };
     return run_program(program, argc, argv, run);

@@ -1,5 +1,6 @@
 // jsub: submits a batch script and prints the job's id.
 #include "base/escape.hpp"
+#include "client/from_here.hpp"
 #include "client/json.hpp"
 #include "client/listing.hpp"
 #include "client/query.hpp"
@@ -7,12 +8,6 @@
 #include "client/submit.hpp"
 #include "client/submit_options.hpp"
 #include "wire/clocks.hpp"
-
-#include <cerrno>
-#include <climits>
-#include <cstdlib>
-#include <sys/stat.h>
-#include <unistd.h>
 
 using namespace jarvis;
 using namespace jarvis::client;
@@ -44,40 +39,6 @@ Result<Script> take_script(const CommandLine& line)
                   {line.words.begin() + 1, line.words.end()}};
 }
 
-// The folder as the user's shell knows it, where that is the same folder: it may lead over a link that another node
-// has too, while the path behind it exists here alone (automounters).
-Result<std::string> current_folder()
-{
-    struct stat here {}, there {};
-    const char* logical = std::getenv("PWD");
-    if (logical && logical[0] == '/' && ::stat(".", &here) == 0 && ::stat(logical, &there) == 0 && here.st_dev == there.st_dev &&
-        here.st_ino == there.st_ino)
-        return logical;
-    char path[PATH_MAX];
-    if (!::getcwd(path, sizeof path))
-        return std::unexpected(system_error(errno, "cannot tell the current folder"));
-    return path;
-}
-
-std::string host_name()
-{
-    char name[HOST_NAME_MAX + 1] = {};
-    ::gethostname(name, sizeof name - 1);
-    return name;
-}
-
-wire::Environment collect_environment(const Program& program, const ExportPolicy& policy, std::span<const std::string> all)
-{
-    auto exported = export_environment(policy, all);
-    for (const auto& name : exported.missing)
-        report(program, fmt::format("warning: --export: {} is not set here", name), Exit::done);
-    // What the submitter's PATH is, is theirs to say; only our own folder must not hide the JSON processor from scripts.
-    for (auto& variable : exported.variables)
-        if (variable.starts_with("PATH="))
-            variable = "PATH=" + path_without_first(std::string_view(variable).substr(5), own_folder_with_jq());
-    return wire::environment_message(exported.variables);
-}
-
 // Fills in what is not asked for but found here.
 Result<void> collect(SubmitOptions& options, const Script& script)
 {
@@ -85,20 +46,7 @@ Result<void> collect(SubmitOptions& options, const Script& script)
     if (request.name.empty())
         request.name = script.job_name;
     request.arguments = script.arguments;
-    const auto here = current_folder();
-    if (!here)
-        return std::unexpected(here.error());
-    request.submit_directory = *here;
-    request.working_directory = options.chdir.starts_with('/') ? options.chdir : options.chdir.empty() ? *here : *here + "/" + options.chdir;
-    request.submit_host = host_name();
-    const auto mask = ::umask(0);
-    ::umask(mask);
-    request.umask = mask;
-    auto limits = current_limits(options.propagated);
-    if (!limits)
-        return std::unexpected(limits.error());
-    request.limits = std::move(*limits);
-    return {};
+    return describe_here(options);
 }
 
 int wait_and_report(const Program& program, const SubmitOptions& options, std::uint64_t job)
@@ -159,7 +107,8 @@ int run(const Program& program, const CommandLine& line)
     submit.set_made_us(now.time_since_epoch().count());
     *submit.mutable_job() = wire::to_submit_message(options.submitted);
     submit.set_script(std::move(script->text));
-    *submit.mutable_environment() = collect_environment(program, options.exported, environment);
+    *submit.mutable_environment() =
+        collect_environment(options.exported, environment, [&](std::string_view text) { report(program, text, Exit::done); });
     submit.set_test_only(options.test_only);
     const auto reply =
         client::submit(program.name, submit, *limits, [&](std::string_view text) { report(program, text, Exit::done); });

@@ -25,6 +25,7 @@ GRANTS = {
     "config": {"base", "model", "cluster", "sched", "node", "plugin"},
     "pki": {"base"},
     "wire": {"base", "model", "cluster", "node", "daemon", "pki"},
+    "cgroup": {"base", "wire"},
     "plugin": {"base", "model", "config"},
     "journal": {"base", "model", "cluster", "wire", "plugin", "config", "daemon"},
     "client": {"base", "model", "config", "wire"},

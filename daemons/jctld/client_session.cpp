@@ -7,6 +7,7 @@
 #include "daemon/rate_limit.hpp"
 #include "follow_events.hpp"
 #include "history_query.hpp"
+#include "node_questions.hpp"
 #include "submit_path.hpp"
 #include "wire/convert.hpp"
 #include "wire/limits.hpp"
@@ -102,6 +103,7 @@ private:
         case wire::Request::kWaitJob: co_await wait_job(*caller, request); break;
         case wire::Request::kAdmin: co_await admin(*caller, request); break;
         case wire::Request::kReadEvents: co_await read_events(std::move(*caller), std::move(request)); break;
+        case wire::Request::kAskNodes: co_await ask_nodes(std::move(*caller), std::move(request)); break;
         case wire::Request::BODY_NOT_SET:
             reply_error(request.tag(), {Errc::invalid, "the controller does not know this request; it may be older than the command"});
             break;
@@ -121,6 +123,14 @@ private:
     {
         const auto tag = request.tag();
         const auto told = co_await follow_events(front_, channel_, std::move(caller), std::move(request));
+        if (!told)
+            reply_error(tag, told.error());
+    }
+
+    asio::awaitable<void> ask_nodes(cluster::Caller caller, wire::Request request)
+    {
+        const auto tag = request.tag();
+        const auto told = co_await answer_question(front_, channel_, std::move(caller), std::move(request));
         if (!told)
             reply_error(tag, told.error());
     }

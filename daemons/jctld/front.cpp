@@ -5,6 +5,7 @@
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
 #include "daemon/off_loop.hpp"
+#include "node_questions.hpp"
 #include "node_sessions.hpp"
 #include "wire/clocks.hpp"
 #include "wire/hello.hpp"
@@ -31,7 +32,8 @@ public:
 Front::Front(asio::any_io_executor executor, Parts parts, std::shared_ptr<const config::Config> config, Roles roles)
     : executor_(executor), parts_(std::move(parts)), config_(std::move(config)),
       settings_(std::make_shared<cluster::Settings>(core_settings(*config_, parts_.policy.queue_order()))),
-      roles_(std::move(roles)), nodes_(std::make_unique<NodeSessions>(*this)), tasks_(executor, "connections")
+      roles_(std::move(roles)), nodes_(std::make_unique<NodeSessions>(*this)),
+      questions_(std::make_unique<NodeQuestions>(*this)), tasks_(executor, "connections")
 {
 }
 

@@ -60,6 +60,7 @@ public:
 
 class NodeSessions;
 class NodeSession;
+class NodeQuestions;
 
 class Front {
 public:
@@ -95,6 +96,7 @@ private:
     std::unordered_map<cluster::Token, std::shared_ptr<void>> kept_; // until the owner's answer, also when nobody waits for it
     std::multimap<JobId, OneShot<bool>*> waiters_;
     std::unique_ptr<NodeSessions> nodes_;
+    std::unique_ptr<NodeQuestions> questions_;
     daemon::TaskGroup tasks_;
 
     asio::awaitable<void> serve(wire::ChannelPtr channel, std::optional<Vouched> vouched = {});
@@ -125,6 +127,7 @@ public:
     const cluster::Uuid& uuid() const { return uuid_; }
     Epoch epoch() const { return epoch_; }
     NodeSessions& nodes() { return *nodes_; }
+    NodeQuestions& questions() { return *questions_; }
     wire::Hello hello() const;
     // A new configuration that was checked and is in force from here on.
     void reconfigure(std::shared_ptr<const config::Config> config, Roles roles, cluster::Settings settings);

@@ -41,12 +41,13 @@ std::string_view request_name(wire::Request::BodyCase kind)
     case wire::Request::kWaitJob: return "wait_job";
     case wire::Request::kAdmin: return "admin";
     case wire::Request::kReadEvents: return "read_events";
+    case wire::Request::kAskNodes: return "ask_nodes";
     default: return "other";
     }
 }
 
-constexpr std::array<std::string_view, 10> request_names{"submit",        "change_jobs", "change_nodes", "query_jobs",  "query_nodes",
-                                                         "query_history", "wait_job",    "admin",        "read_events", "other"};
+constexpr std::array<std::string_view, 11> request_names{"submit",   "change_jobs", "change_nodes", "query_jobs", "query_nodes", "query_history",
+                                                         "wait_job", "admin",       "read_events",  "ask_nodes",  "other"};
 // By Errc.
 constexpr std::array<std::string_view, 5> error_names{"invalid", "not_found", "denied", "unavailable", "corrupt"};
 constexpr std::array<std::string_view, 7> node_states{"idle", "mixed", "allocated", "draining", "drained", "unreachable", "down"};

@@ -54,6 +54,14 @@ Result<void> NodeSession::take_relay(const wire::Relay& message)
     return relay->take(message, [this](wire::ChannelPtr user, std::uint32_t uid) { front_.accept_vouched(user, uid, name); });
 }
 
+Result<void> NodeSession::ask(wire::NodeQuestion question)
+{
+    wire::ToNode message;
+    *message.mutable_ask() = std::move(question);
+    front_.parts().metrics.to_nodes.add();
+    return channel->send(message);
+}
+
 void NodeSession::send(cluster::Effect effect)
 {
     outbox_.push_back(std::move(effect));

@@ -5,6 +5,7 @@
 #include "cluster/outcome.hpp"
 #include "front.hpp"
 #include "node.pb.h"
+#include "wire/hello.hpp"
 
 #include <deque>
 
@@ -30,6 +31,9 @@ public:
     void send(cluster::Effect effect);
     // A part of a connection of one of the node's users. Only once the node is welcome.
     Result<void> take_relay(const wire::Relay& message);
+    // A question: dropped with an error where much is queued already. Neither serial nor session count.
+    Result<void> ask(wire::NodeQuestion question);
+    bool answers_questions() const { return protocol_minor_ >= wire::minor_with_steps; }
     // Runs `reading` to its end, and then ends what is being sent.
     asio::awaitable<void> around(asio::awaitable<void> reading) { return tasks_.around(std::move(reading)); }
 

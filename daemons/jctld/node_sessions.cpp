@@ -2,6 +2,7 @@
 
 #include "daemon/deadline.hpp"
 #include "daemon/log.hpp"
+#include "node_questions.hpp"
 #include "node_session.hpp"
 #include "wire/clocks.hpp"
 #include "wire/convert.hpp"
@@ -162,6 +163,11 @@ Result<bool> NodeSessions::take_frame(NodeSession& session, const std::string& f
         auto taken = session.node ? session.take_relay(message.relay()) : Result<void>();
         return taken ? Result<bool>(false) : std::unexpected(taken.error());
     }
+    if (message.has_answer()) {
+        if (session.node && current(*session.node) == &session)
+            front_.questions().answered(*session.node, std::move(*message.mutable_answer()));
+        return false;
+    }
     if (!session.node || message.session() != session.id || message.serial() <= session.last_serial)
         return false; // of an earlier session, or doubled
     session.last_serial = message.serial();
@@ -246,9 +252,10 @@ Result<void> NodeSessions::check_only_one(const NodeSession& session) const
 void NodeSessions::forget(NodeSession& session)
 {
     sessions_.erase(session.id);
-    if (session.node)
-        if (auto found = current_.find(*session.node); found != current_.end() && found->second == &session)
-            current_.erase(found);
+    if (session.node && current(*session.node) == &session) {
+        current_.erase(*session.node);
+        front_.questions().lost(*session.node);
+    }
     // Unless a newer connection speaks for the name, the node is gone.
     if (auto claim = claims_.find(session.name); claim != claims_.end() && claim->second == session.id) {
         claims_.erase(claim);
@@ -293,6 +300,12 @@ void NodeSessions::welcome(const cluster::WelcomeNode& effect)
     session.node = effect.node;
     daemon::log().info("node {} has registered", session.name);
     session.send(effect);
+}
+
+NodeSession* NodeSessions::current(NodeId node) const
+{
+    const auto found = current_.find(node);
+    return found == current_.end() ? nullptr : found->second;
 }
 
 void NodeSessions::take(cluster::Effect effect)

@@ -33,6 +33,8 @@ public:
     // One connection, to its end. The peer's Hello was checked, ours was not sent.
     asio::awaitable<void> serve(wire::ChannelPtr channel, wire::Hello theirs);
     void take(cluster::Effect effect);
+    // The connection of a node that is welcome; null: it has none.
+    NodeSession* current(NodeId node) const;
     // Says to the owner which nodes it takes to be connected and are not: it may have forgotten that with what was void after a
     // storage failure.
     asio::awaitable<void> report_absent();

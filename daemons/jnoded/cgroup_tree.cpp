@@ -1,6 +1,9 @@
 #include "cgroup_tree.hpp"
 
 #include "base/directory.hpp"
+#include "cgroup/file.hpp"
+#include "cgroup_directory.hpp"
+#include "controllers.hpp"
 
 #include <cerrno>
 #include <charconv>
@@ -17,60 +20,9 @@
 namespace jarvis::noded {
 namespace {
 
+using cgroup::first_line;
+
 constexpr std::string_view job_prefix = "job_";
-
-Fd open_directory(int at, const char* name)
-{
-    return Fd(::openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-}
-
-Result<Fd> make_group(const Fd& at, const char* name)
-{
-    if (::mkdirat(at.get(), name, 0755) != 0 && errno != EEXIST)
-        return std::unexpected(system_error(errno, fmt::format("cannot make cgroup {}", name)));
-    auto made = open_directory(at.get(), name);
-    if (!made)
-        return std::unexpected(system_error(errno, fmt::format("cannot open cgroup {}", name)));
-    return made;
-}
-
-Result<void> write_value(const Fd& group, const char* file, std::string_view value)
-{
-    const Fd target(::openat(group.get(), file, O_WRONLY | O_CLOEXEC));
-    if (!target || ::write(target.get(), value.data(), value.size()) < 0)
-        return std::unexpected(system_error(errno, fmt::format("cannot write {} to {}", value, file)));
-    return {};
-}
-
-std::string read_value(const Fd& group, const char* file)
-{
-    const Fd source(::openat(group.get(), file, O_RDONLY | O_CLOEXEC));
-    std::string value;
-    char part[4096];
-    for (ssize_t size = 0; source && (size = ::read(source.get(), part, sizeof part)) > 0;)
-        value.append(part, static_cast<std::size_t>(size));
-    return value;
-}
-
-std::string first_line(std::string text)
-{
-    text.resize(std::min(text.find('\n'), text.size()));
-    return text;
-}
-
-// So many lines at most, as "1, 7, ...".
-std::string first_lines(std::string_view text, int most)
-{
-    std::string list;
-    for (; !text.empty() && most > 0; --most) {
-        const auto line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(line.size() + 1, text.size()));
-        list += fmt::format("{}{}", list.empty() ? "" : ", ", line);
-    }
-    return text.empty() ? list : list + ", ...";
-}
-
-bool has_file(const Fd& group, const char* file) { return ::faccessat(group.get(), file, W_OK, AT_EACCESS) == 0; }
 
 std::vector<std::string> subgroups(const Fd& group)
 {
@@ -116,21 +68,6 @@ bool remove_groups_below(const Fd& group)
     return gone;
 }
 
-// A process that is just ending (a template after its launcher) holds its group for a moment.
-bool remove_emptying(const Fd& parent, const char* name)
-{
-    constexpr int attempts = 100;
-    for (int i = 0; i < attempts; ++i) {
-        if (::unlinkat(parent.get(), name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-            return true;
-        if (errno != EBUSY)
-            return false;
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    errno = EBUSY;
-    return false;
-}
-
 std::string_view field(std::string_view line, std::size_t number)
 {
     for (; number > 0; --number) {
@@ -171,19 +108,26 @@ std::string unescape_octal(std::string_view text)
 
 } // namespace
 
-std::optional<std::string> find_cgroup2_mount(std::string_view mountinfo)
+std::vector<Cgroup2Mount> cgroup2_mounts(std::string_view mountinfo)
 {
     // 36 35 98:0 /root /mount/point rw,options shared:1 - type source super-options
-    std::optional<std::string> found;
+    std::vector<Cgroup2Mount> mounts;
     for_each_line(mountinfo, [&](std::string_view line) {
         const auto separator = line.find(" - ");
-        if (found || separator == std::string_view::npos || field(line.substr(separator + 3), 0) != "cgroup2")
+        if (separator == std::string_view::npos || field(line.substr(separator + 3), 0) != "cgroup2")
             return;
         const auto options = field(line, 5);
-        if (options == "rw" || options.starts_with("rw,"))
-            found = unescape_octal(field(line, 4));
+        mounts.push_back({unescape_octal(field(line, 4)), options == "rw" || options.starts_with("rw,")});
     });
-    return found;
+    return mounts;
+}
+
+std::optional<std::string> find_cgroup2_mount(std::string_view mountinfo)
+{
+    for (auto& mount : cgroup2_mounts(mountinfo))
+        if (mount.writable)
+            return std::move(mount.path);
+    return std::nullopt;
 }
 
 std::optional<std::string> cgroup2_of(std::string_view proc_cgroup)
@@ -232,113 +176,11 @@ Result<CgroupTree> CgroupTree::open(const std::string& parent, const std::string
     return tree;
 }
 
-namespace {
-
-// What is wanted of the kernel, and what to do where it is not there.
-struct Controller {
-    std::string_view name;
-    std::string_view advice;
-};
-constexpr Controller controllers[] = {
-    {"cpuset", ""}, {"cpu", ""}, {"memory", "boot with cgroup_enable=memory"}, {"pids", ""}, {"io", ""},
-};
-
-bool offers(const Fd& group, const char* file, std::string_view controller)
-{
-    const auto line = first_line(read_value(group, file));
-    bool found = false;
-    for (std::string_view rest = line; !rest.empty();) {
-        const auto word = rest.substr(0, rest.find(' '));
-        found = found || word == controller;
-        rest.remove_prefix(std::min(word.size() + 1, rest.size()));
-    }
-    return found;
-}
-
-Result<void> hand_on(const Fd& group, const std::string& path, std::string_view controller)
-{
-    if (offers(group, "cgroup.subtree_control", controller))
-        return {};
-    auto written = write_value(group, "cgroup.subtree_control", fmt::format("+{}", controller));
-    if (written)
-        return {};
-    const auto inside = first_lines(read_value(group, "cgroup.procs"), 3);
-    if (!inside.empty())
-        return fail(Errc::unavailable, "{}/cgroup.procs has processes ({}), and a group with processes hands no controller on: "
-                                       "start them in a group of their own", path, inside);
-    return fail(written.error(), "{}", path);
-}
-
-// Why the groups below `parent` do not have it; empty: they do.
-std::string take_from_parent(const Fd& parent, const std::string& path, const Controller& wanted, bool touch, bool version1)
-{
-    if (offers(parent, "cgroup.subtree_control", wanted.name))
-        return {};
-    if (!offers(parent, "cgroup.controllers", wanted.name))
-        return fmt::format("not in {}/cgroup.controllers{}", path,
-                           version1 ? ": version 1 hierarchies have it; boot with cgroup_no_v1=all to have it here"
-                           : wanted.advice.empty() ? ""
-                                                   : fmt::format(": {}", wanted.advice));
-    if (!touch)
-        return fmt::format("not in {}/cgroup.subtree_control, which is not ours to change", path);
-    auto handed = hand_on(parent, path, wanted.name);
-    return handed ? std::string() : handed.error().message;
-}
-
-} // namespace
-
-Capabilities CgroupTree::capabilities() const
-{
-    Capabilities set;
-    if (has_file(jobs_, "cgroup.freeze"))
-        set.add(Capability::freeze);
-    if (has_file(jobs_, "cgroup.kill")) // since Linux 5.14
-        set.add(Capability::kill);
-    constexpr auto* trial = "trial"; // no name of a job's group
-    const auto group = make_group(jobs_, trial);
-    if (!group)
-        return set;
-    // What is in force is written back, so that it is the file that is tried and not the value.
-    const auto takes = [&](const char* file, std::string_view value) { return write_value(*group, file, value).has_value(); };
-    if (takes("cpuset.cpus", first_line(read_value(*group, "cpuset.cpus.effective"))) &&
-        takes("cpuset.mems", first_line(read_value(*group, "cpuset.mems.effective"))))
-        set.add(Capability::cpuset);
-    if (takes("memory.max", "max") && takes("memory.high", "max") && takes("memory.oom.group", "1"))
-        set.add(Capability::memory);
-    if (takes("pids.max", "max"))
-        set.add(Capability::pids);
-    if (has_file(*group, "io.max")) // it takes limits of named devices alone
-        set.add(Capability::io);
-    if (offers(*group, "cgroup.controllers", "hugetlb"))
-        set.add(Capability::hugetlb);
-    (void)remove_emptying(jobs_, trial);
-    return set;
-}
+Capabilities CgroupTree::capabilities() const { return try_capabilities(jobs_); }
 
 std::vector<std::string> CgroupTree::enable_controllers(bool touch_parent, bool version1) const
 {
-    std::vector<std::pair<std::string, std::string>> missing; // names and reason: most have the same
-    const auto parent = path_.substr(0, path_.rfind('/'));
-    for (const auto& wanted : controllers) {
-        auto problem = take_from_parent(parent_, parent, wanted, touch_parent, version1);
-        for (const auto& [group, path] : {std::pair{&root_, path_}, std::pair{&jobs_, jobs_path()}})
-            if (problem.empty())
-                if (auto handed = hand_on(*group, path, wanted.name); !handed)
-                    problem = handed.error().message;
-        if (problem.empty())
-            continue;
-        if (missing.empty() || missing.back().second != problem)
-            missing.emplace_back(wanted.name, std::move(problem));
-        else
-            missing.back().first += fmt::format(", {}", wanted.name);
-    }
-    // Of no use but to those who have it already; nobody needs to hear that it is not there.
-    if (offers(parent_, "cgroup.subtree_control", "hugetlb") && hand_on(root_, path_, "hugetlb"))
-        (void)hand_on(jobs_, jobs_path(), "hugetlb");
-    std::vector<std::string> words;
-    for (const auto& [names, problem] : missing)
-        words.push_back(fmt::format("{}: {}", names, problem));
-    return words;
+    return hand_on_controllers({parent_, path_.substr(0, path_.rfind('/'))}, {{root_, path_}, {jobs_, jobs_path()}}, touch_parent, version1);
 }
 
 Result<void> CgroupTree::adopt_processes_of_parent() const
@@ -460,7 +302,7 @@ std::string stuck_processes(const std::string& path)
         const auto end = stat.rfind(')');
         if (name == stat.npos || end == stat.npos || end + 2 >= stat.size() || stat[end + 2] != 'D')
             continue;
-        const auto channel = first_line(read_value(process, "wchan"));
+        const std::string channel(first_line(read_value(process, "wchan")));
         words += fmt::format("{}process {} ({}) waits in {}", words.empty() ? "" : ", ", pid, stat.substr(name + 1, end - name - 1),
                              channel.empty() || channel == "0" ? "the kernel" : channel);
     }

@@ -22,6 +22,11 @@
 
 namespace jarvis::noded {
 
+struct Cgroup2Mount {
+    std::string path;
+    bool writable = false;
+};
+std::vector<Cgroup2Mount> cgroup2_mounts(std::string_view mountinfo);
 // Where the first writable cgroup2 file system of /proc/self/mountinfo is mounted: /sys/fs/cgroup, or
 // /sys/fs/cgroup/unified beside version 1 hierarchies.
 std::optional<std::string> find_cgroup2_mount(std::string_view mountinfo);

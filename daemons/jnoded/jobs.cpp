@@ -160,6 +160,7 @@ void NodeDaemon::recover(const std::set<node::JobKey>& shepherds)
         else if (job.member && !known->second.prepared)
             tasks_.spawn("await prepared", await_prepared(key));
     }
+    take_up_steps();
 }
 
 // ---- Ends

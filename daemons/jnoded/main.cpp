@@ -27,6 +27,7 @@ using namespace jarvis::noded;
 using jarvis::daemon::log;
 
 constexpr int failed = 1;
+constexpr int wrong_usage = 2;
 
 Result<config::Node> declared_node(const config::Config& config, const std::string& name)
 {
@@ -156,12 +157,24 @@ int main_unprotected(int argc, char** argv)
     daemon::CommonOptions options;
     CLI::App app("The node daemon of Jarvis: offers this machine's cores and memory, and runs jobs on them.", "jnoded");
     daemon::add_common_options(app, options);
+    bool check = false, json = false;
+    app.add_flag("--check", check, "say what this machine can enforce and what it takes to enforce the rest, and exit");
+    app.add_flag("--json", json, "with --check: as a JSON object (schema jarvis.node_check/1)");
     if (auto code = daemon::parse_options(app, argc, argv, options))
         return *code;
     auto config = config::load_config(options.config);
     if (!config) {
         fmt::print(stderr, "{}\n", config.error().text());
         return failed;
+    }
+    if (json && !check) {
+        fmt::print(stderr, "jnoded: --json is for --check\n");
+        return wrong_usage;
+    }
+    if (check) {
+        const auto checked = check_node(situation_of(*config, config::node_name(*config)));
+        fmt::print("{}", json ? fmt::format("{{\"schema\":\"jarvis.node_check/1\",\"nodes\":[{}]}}\n", checked.json()) : checked.text());
+        return std::fflush(stdout) == 0 ? 0 : failed;
     }
     auto log_options = options.log_options("jnoded", config->log.file, config::name(config->log.level),
                                            config->log.format == config::LogFormat::json ? "json" : "text");

@@ -190,7 +190,9 @@ Result<node::Input> input_from(const wire::ToNode& message)
     case wire::ToNode::kSuspend:
         return order_input(message, message.suspend(),
                            [](Key key, const wire::SuspendJob& body) { return node::Order(node::SuspendOrder{key, body.suspended()}); });
-    case wire::ToNode::kRelay: // no business of the core
+    case wire::ToNode::kRelay: // no business of the core, and those below
+    case wire::ToNode::kAsk:
+    case wire::ToNode::kAckSteps:
     case wire::ToNode::BODY_NOT_SET:
         break;
     }
@@ -241,6 +243,8 @@ wire::LaunchOrder order_from(const node::LaunchPlan& plan, const node::Launch& l
     order.set_continue_after_oom(request.continue_after_oom);
     order.set_boot_id(boot_id);
     order.set_member(plan.role == node::Role::member);
+    launch.order.placement.cores.for_each([&](std::uint32_t core) { order.add_cores(core); });
+    order.set_node_list(launch.order.node_list);
     return order;
 }
 

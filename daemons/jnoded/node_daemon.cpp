@@ -24,7 +24,10 @@ node::LaunchSettings launch_settings(const Setup& setup)
 {
     const auto& config = setup.config.jnoded;
     node::LaunchSettings settings;
-    settings.facts = {.node_name = setup.node_name, .configuration = setup.config.file, .own_folders = setup.own_folders};
+    settings.facts = {.node_name = setup.node_name,
+                      .configuration = setup.config.file,
+                      .own_folders = setup.own_folders,
+                      .step_socket = setup.folder.step_socket()};
     settings.runtime = config.runtime;
     settings.bound = setup.bound;
     settings.jobs_folder = setup.folder.jobs_path();
@@ -71,7 +74,7 @@ ControllerLinkOptions link_options(const Setup& setup)
 NodeDaemon::NodeDaemon(asio::io_context& io, Setup setup)
     : io_(io), setup_(std::move(setup)), launch_settings_(launch_settings(setup_)), registration_(registration(setup_)),
       wake_(io), known_(setup_.topology), launcher_(setup_.launcher, launcher_events()), controller_(link_options(setup_), controller_events()),
-      users_(io, setup_.node_name),
+      users_(io, setup_.node_name), steps_(io, step_surroundings()),
       tasks_(io.get_executor(), "jnoded")
 {
     core_.rules = admission_rules(setup_.config);
@@ -99,6 +102,7 @@ void NodeDaemon::feed(node::Input input)
 void NodeDaemon::step(node::Input input)
 {
     metrics_.note(input);
+    note_end(input);
     auto outcome = node::step(core_, std::move(input), now());
     for (auto& effect : outcome.effects)
         std::visit([this](auto& e) { execute(e); }, effect);
@@ -191,7 +195,8 @@ void NodeDaemon::execute(node::FinishMember& finish)
 
 void NodeDaemon::execute(node::RemoveRecord& record)
 {
-    setup_.folder.remove(record.key);
+    if (steps_.forget(record.key))
+        setup_.folder.remove(record.key);
     jobs_.erase(record.key);
 }
 
@@ -235,6 +240,10 @@ ControllerEvents NodeDaemon::controller_events()
                     metrics_.from_controller.add();
                     if (message.has_relay())
                         return users_.take(message.relay());
+                    if (message.has_ack_steps())
+                        return steps_.acknowledged(message.ack_steps());
+                    if (message.has_ask())
+                        return take_question(message.ask());
                     auto input = input_from(message);
                     if (!input)
                         return log().error("controller: dropped a message that makes no sense: {}", input.error().message);
@@ -320,6 +329,7 @@ void NodeDaemon::start()
             cluster = records.front().order.cluster_uuid();
     if (cluster.empty()) {
         recovered_ = true;
+        serve_steps();
         dial_controller();
         return;
     }
@@ -340,6 +350,7 @@ void NodeDaemon::stop()
     (void)daemon::notify_stopping("stopping; jobs go on");
     log().info("stopping; {} jobs go on", core_.jobs.size());
     users_.stop();
+    steps_.stop();
     tasks_.cancel();
     wake_.cancel();
     if (recovered_ && core_.jobs.empty())

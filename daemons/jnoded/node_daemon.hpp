@@ -11,9 +11,11 @@
 #include "messages.hpp"
 #include "node/launch_plan.hpp"
 #include "node/node_core.hpp"
+#include "node_check.hpp"
 #include "node_metrics.hpp"
 #include "node_offer.hpp"
 #include "run_folder.hpp"
+#include "step_server.hpp"
 #include "user_socket.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -65,6 +67,8 @@ class NodeDaemon {
     NodeMetrics metrics_;
     asio::io_context& io_;
     asio::thread_pool pool_{1};
+    asio::thread_pool question_pool_{1}; // for what people ask: it may wait for the kernel, and holds up nothing else
+    std::size_t questions_ = 0;          // under way
     Setup setup_;
     node::LaunchSettings launch_settings_;
     Registration registration_;
@@ -87,6 +91,7 @@ class NodeDaemon {
     Launcher launcher_;
     ControllerLink controller_;
     UserSocket users_;
+    StepServer steps_;
     daemon::TaskGroup tasks_; // last: its tasks refer to all of the above
 
     // node_daemon.cpp: the core's shell
@@ -132,10 +137,23 @@ class NodeDaemon {
     asio::awaitable<void> clean_and_dial();
     asio::awaitable<void> sweep_temporary_folders();
 
+    // steps.cpp: steps of the jobs here
+    StepSurroundings step_surroundings();
+    void serve_steps();
+    void note_end(const node::Input& input);
+    void take_up_steps();
+
     // rediscovery.cpp: changes of the machine
     asio::awaitable<void> watch_machine();
     void adopt(Offer offer);
     std::vector<std::string> lost_under_jobs(const Topology& fresh) const;
+
+    // questions.cpp: what the controller asks for somebody
+    void take_question(const wire::NodeQuestion& question);
+    asio::awaitable<void> answer_question(wire::NodeQuestion question, wire::ChannelPtr asker);
+    asio::awaitable<Result<wire::JobSample>> sample_usage(wire::UsageQuestion question);
+    CheckSituation check_situation() const;
+    void send_answer(const wire::ChannelPtr& asker, wire::NodeAnswer answer);
 
     // confinement.cpp: our cgroup tree
     void serve_cluster(const std::string& cluster);

@@ -341,7 +341,7 @@ void RunFolder::remove(const node::JobKey& key) const
 {
     const auto name = node::folder_name(key);
     // The order first: a folder without it is one that a crash left behind, and nothing is read from it any more.
-    for (const auto* file : {"/order", "/exit", "/script", "/shepherd.pid"})
+    for (const auto* file : {"/order", "/exit", "/script", "/shepherd.pid", "/steps"})
         ::unlinkat(jobs_.get(), (name + file).c_str(), 0);
     if (::unlinkat(jobs_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT)
         return;

@@ -3,6 +3,7 @@
 //     <folder>/lock                       held by the one daemon of this node
 //             /cluster                    UUID of the cluster whose jobs are here, 16 bytes
 //             /launcher.sock              of jshepherd
+//             /steps.sock                 for jrun
 //             /jobs/<job>.<incarnation>/order         LaunchOrder, written before the launch
 //                                      /script        the job's own copy, executable
 //                                      /stop          StopRecord, written before the first signal of a stop
@@ -10,6 +11,7 @@
 //                                      /shepherd.pid  by the shepherd: its pid and start time; the script's pid
 //                                      /prepared      by the shepherd of a member: folder and cgroup are there
 //                                      /exit          ExitRecord, written by the shepherd
+//                                      /steps         StepRecords, appended (step_log.hpp)
 //
 // A job's folder stays until the controller has journaled the job's end. Writes are small and go to a tmpfs, so they are
 // done on the loop and never synced.
@@ -47,6 +49,7 @@ public:
     const std::string& path() const { return path_; }
     std::string jobs_path() const { return path_ + "/jobs"; }
     std::string launcher_socket() const { return path_ + "/launcher.sock"; }
+    std::string step_socket() const { return path_ + "/steps.sock"; }
     bool on_disk() const { return on_disk_; }
 
     std::string read_cluster() const; // empty: not known

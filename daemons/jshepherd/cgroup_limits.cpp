@@ -1,7 +1,7 @@
 #include "cgroup_limits.hpp"
 
 #include "base/fd.hpp"
-#include "cgroup_file.hpp"
+#include "cgroup/file.hpp"
 
 #include <cerrno>
 #include <charconv>
@@ -13,7 +13,8 @@
 namespace jarvis::shepherd {
 namespace {
 
-std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
+using cgroup::first_line;
+using cgroup::number_in;
 
 // "0-3,8" as a set; nothing: it is no list.
 std::optional<std::set<std::uint32_t>> parse_list(std::string_view text)
@@ -53,7 +54,7 @@ Result<void> write_value(const std::string& group, const wire::CgroupValue& limi
 
 Result<void> check_value(const std::string& group, const std::string& file, const wire::CgroupValue& limit)
 {
-    const auto found = read_cgroup_file(group, file);
+    const auto found = cgroup::read_file(group, file);
     if (!found)
         return limit.optional() ? Result<void>{} : fail(Errc::unavailable, "cannot read {} back", file);
     if (!means_the_same(limit.file(), limit.value(), *found))

@@ -111,8 +111,7 @@ bool JobCgroup::remove_leaf() const
 
 bool JobCgroup::empty()
 {
-    if (remove_leaf())
-        return false;
+    (void)remove_leaf(); // else what lives in it is killed first
     const Fd events(::open((path_ + "/cgroup.events").c_str(), O_RDONLY | O_CLOEXEC));
     if (!events)
         return false;

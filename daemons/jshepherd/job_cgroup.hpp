@@ -28,7 +28,7 @@ public:
     int leaf() const { return leaf_.get(); } // for clone3(CLONE_INTO_CGROUP)
 
     // Kills all that lives in it and waits until it is empty; processes that cannot die are waited for. In the usual case,
-    // when there is none, this is one rmdir of the leaf. Returns whether there was something to kill.
+    // when there is none, this is one rmdir of the leaf, and a look at the steps' groups. Returns whether there was something to kill.
     bool empty();
     // Removes it with everything below. Fails when it stays busy for some seconds.
     Result<void> remove();

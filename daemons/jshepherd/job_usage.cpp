@@ -1,9 +1,7 @@
 #include "job_usage.hpp"
 
-#include "cgroup_file.hpp"
-#include "wire/limits.hpp"
+#include "cgroup/usage.hpp"
 
-#include <algorithm>
 #include <sys/resource.h>
 
 namespace jarvis::shepherd {
@@ -14,70 +12,14 @@ std::int64_t microseconds(const timeval& time)
     return time.tv_sec * std::int64_t{1'000'000} + time.tv_usec;
 }
 
-// What the wire takes of one number; a cluster's worth of disks comes near it.
-std::int64_t bounded(std::int64_t value) { return std::clamp<std::int64_t>(value, 0, wire::limits::memory); }
-
 void add_children(wire::Usage& usage)
 {
     rusage children{};
     ::getrusage(RUSAGE_CHILDREN, &children);
     usage.set_cpu_user_us(microseconds(children.ru_utime));
     usage.set_cpu_system_us(microseconds(children.ru_stime));
-    usage.mutable_detail()->set_major_faults(bounded(children.ru_majflt));
-    usage.mutable_detail()->set_largest_process(bounded(children.ru_maxrss * std::int64_t{1024}));
-}
-
-// cpu.stat has the times without any controller, and those of processes that nobody waited for as well.
-void add_cpu(const std::string& group, wire::Usage& usage)
-{
-    const auto text = read_cgroup_file(group, "cpu.stat");
-    if (!text)
-        return;
-    if (const auto user = value_of(*text, "user_usec"))
-        usage.set_cpu_user_us(std::max(usage.cpu_user_us(), bounded(*user)));
-    if (const auto system = value_of(*text, "system_usec"))
-        usage.set_cpu_system_us(std::max(usage.cpu_system_us(), bounded(*system)));
-    if (const auto throttled = value_of(*text, "throttled_usec"))
-        usage.mutable_detail()->set_throttled_us(bounded(*throttled));
-}
-
-void add_memory(const std::string& group, wire::Usage& usage)
-{
-    if (const auto text = read_cgroup_file(group, "memory.peak")) // since Linux 5.19
-        if (const auto peak = number_in(*text))
-            usage.set_memory_peak(bounded(*peak));
-    if (const auto text = read_cgroup_file(group, "memory.stat")) {
-        if (const auto file = value_of(*text, "file"))
-            usage.mutable_detail()->set_page_cache(bounded(*file - value_of(*text, "shmem").value_or(0)));
-        if (const auto faults = value_of(*text, "pgmajfault"))
-            usage.mutable_detail()->set_major_faults(std::max(usage.detail().major_faults(), bounded(*faults)));
-    }
-}
-
-// "8:0 rbytes=4096 wbytes=0 rios=1 ...", a line for each device.
-void add_io(const std::string& group, wire::Usage& usage)
-{
-    const auto text = read_cgroup_file(group, "io.stat");
-    if (!text)
-        return;
-    std::int64_t read = 0;
-    std::int64_t written = 0;
-    for (std::string_view rest = *text; !rest.empty();) {
-        const auto line = rest.substr(0, rest.find('\n'));
-        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-        read = bounded(read + bounded(value_of(line, "rbytes", '=').value_or(0)));
-        written = bounded(written + bounded(value_of(line, "wbytes", '=').value_or(0)));
-    }
-    usage.mutable_detail()->set_read(read);
-    usage.mutable_detail()->set_written(written);
-}
-
-// "some avg10=0.00 avg60=0.00 avg300=0.00 total=12345" is the first line, and absent without PSI.
-std::optional<std::int64_t> pressure(const std::string& group, std::string_view file)
-{
-    const auto text = read_cgroup_file(group, file);
-    const auto total = text && text->starts_with("some ") ? value_of(*text, "total", '=') : std::nullopt;
-    return total ? std::optional(bounded(*total)) : std::nullopt;
+    usage.mutable_detail()->set_major_faults(cgroup::bounded(children.ru_majflt));
+    usage.mutable_detail()->set_largest_process(cgroup::bounded(children.ru_maxrss * std::int64_t{1024}));
 }
 
 } // namespace
@@ -85,18 +27,8 @@ std::optional<std::int64_t> pressure(const std::string& group, std::string_view 
 void add_usage(const std::string& group, wire::Usage& usage)
 {
     add_children(usage);
-    if (group.empty())
-        return;
-    add_cpu(group, usage);
-    add_memory(group, usage);
-    add_io(group, usage);
-    auto& detail = *usage.mutable_detail();
-    if (const auto waited = pressure(group, "cpu.pressure"))
-        detail.set_cpu_pressure_us(*waited);
-    if (const auto waited = pressure(group, "memory.pressure"))
-        detail.set_memory_pressure_us(*waited);
-    if (const auto waited = pressure(group, "io.pressure"))
-        detail.set_io_pressure_us(*waited);
+    if (!group.empty())
+        cgroup::add_usage(group, usage);
 }
 
 } // namespace jarvis::shepherd

@@ -2,7 +2,7 @@
 
 #include "base/fd.hpp"
 #include "base/units.hpp"
-#include "cgroup_file.hpp"
+#include "cgroup/file.hpp"
 #include "wire/job_id.hpp"
 
 #include <cerrno>
@@ -12,6 +12,9 @@
 
 namespace jarvis::shepherd {
 namespace {
+
+using cgroup::number_in;
+using cgroup::value_of;
 
 // A hung file system must not keep the job from ending.
 constexpr int append_limit_ms = 10'000;
@@ -97,11 +100,11 @@ std::string killed_process(std::string_view log, std::string_view group)
 
 std::optional<std::string> find_oom(const wire::LaunchOrder& order)
 {
-    const auto events = read_cgroup_file(order.cgroup(), "memory.events");
+    const auto events = cgroup::read_file(order.cgroup(), "memory.events");
     const auto kills = events ? value_of(*events, "oom_kill") : std::nullopt;
     if (!kills || *kills <= 0)
         return std::nullopt;
-    const auto peak = read_cgroup_file(order.cgroup(), "memory.peak");
+    const auto peak = cgroup::read_file(order.cgroup(), "memory.peak");
     std::string words = "out of memory: ";
     // "oom" counts how often the job's own limit left the kernel no other way.
     if (const auto max = value_in(order, "memory.max"); !max.empty() && value_of(*events, "oom").value_or(0) > 0)

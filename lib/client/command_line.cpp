@@ -100,7 +100,7 @@ class Parser {
                 return std::unexpected(unknown(options_, typed));
             if (!option->instead.empty())
                 return std::unexpected(not_ours(*option, typed));
-            if (option->value.empty()) {
+            if (option->value.empty() || (option->optional_value && i + 1 == word.size())) {
                 result_.options.push_back({option, {}});
                 continue;
             }

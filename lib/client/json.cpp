@@ -393,6 +393,20 @@ std::string nodes_json(const wire::NodeList& nodes, std::uint64_t sequence)
     return document({{"schema", "jarvis.nodes/1"}, {"sequence", id(sequence)}, {"nodes", std::move(list)}, {"unknown", texts(nodes.unknown_names())}});
 }
 
+std::string node_check_json(const wire::NodeAnswers& answers)
+{
+    json::array nodes;
+    for (const auto& item : answers.items()) {
+        boost::system::error_code problem;
+        auto node = json::parse(item.check().json(), problem);
+        if (problem || !node.is_object())
+            node = json::object{{"node", text(item.node())}};
+        node.as_object()["error"] = if_there(item.has_error(), [&] { return error_object(item.error()); });
+        nodes.push_back(std::move(node));
+    }
+    return document({{"schema", "jarvis.node_check/1"}, {"nodes", std::move(nodes)}, {"unknown", texts(answers.unknown_names())}});
+}
+
 std::string admin_json(std::string_view action, const wire::AdminReply& reply)
 {
     json::object object{{"schema", "jarvis.admin/1"}, {"action", action}, {"text", text(reply.text())}};

@@ -19,6 +19,7 @@ std::string change_json(const wire::ChangeReply& reply);                        
 std::string nodes_json(const wire::NodeList& nodes, std::uint64_t sequence);      // jarvis.nodes/1
 // One line for each event of a group.                                                jarvis.events/1
 std::string events_json(const wire::EventGroupView& group);
+std::string node_check_json(const wire::NodeAnswers& answers);                      // jarvis.node_check/1
 std::string admin_json(std::string_view action, const wire::AdminReply& reply);   // jarvis.admin/1
 
 } // namespace jarvis::client

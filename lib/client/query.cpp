@@ -130,4 +130,15 @@ int report_filter_error(const Program& program, const Error& error)
     return error.code == Errc::not_found ? report(program, error) : usage_error(program, error.message);
 }
 
+std::string safe_lines(std::string_view text)
+{
+    std::string safe;
+    while (!text.empty()) {
+        const auto end = text.find('\n');
+        safe += escape_for_terminal(text.substr(0, end)) + "\n";
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+    return safe;
+}
+
 } // namespace jarvis::client

@@ -31,6 +31,9 @@ Exit report_unknown(const Program& program, const Jobs& jobs);
 // Reports each item that failed, and returns the worst of them.
 Exit report_changes(const Program& program, const wire::ChangeReply& reply);
 
+// A text of several lines as a terminal may have it: each of them is made safe on its own.
+std::string safe_lines(std::string_view text);
+
 // For what was typed: wrong usage, or no such name.
 int report_filter_error(const Program& program, const Error& error);
 

@@ -11,8 +11,6 @@ namespace jarvis::client {
 
 namespace {
 
-constexpr timespec interval{2, 0};
-
 // Puts the cursor back and ends as the signal would have.
 extern "C" void end_watch(int signal)
 {
@@ -47,8 +45,10 @@ std::string fit_to_height(const std::string& text, std::size_t lines)
     return text.substr(0, cut) + fmt::format("... {} lines more\n", have - (lines - 1));
 }
 
-int watch(const std::function<std::string(const Style&)>& make)
+int watch(const std::function<std::optional<std::string>(const Style&)>& make, std::chrono::milliseconds interval)
 {
+    const auto whole = std::chrono::floor<std::chrono::seconds>(interval);
+    const timespec pause{.tv_sec = whole.count(), .tv_nsec = std::chrono::nanoseconds(interval - whole).count()};
     sigset_t resized;
     sigemptyset(&resized);
     sigaddset(&resized, SIGWINCH);
@@ -58,12 +58,18 @@ int watch(const std::function<std::string(const Style&)>& make)
             std::signal(signal, end_watch);
     while (true) {
         const auto style = standard_output_style();
-        const auto text = make(style);
+        const auto made = make(style);
+        if (!made) {
+            if (style.terminal)
+                fmt::print("\x1b[?25h");
+            return 0;
+        }
+        const auto& text = *made;
         // One line stays free for the cursor, or the terminal would scroll.
         fmt::print("{}", style.terminal ? in_place(style.height > 1 ? fit_to_height(text, style.height - 1) : text) : text + "\n");
         if (std::fflush(stdout) != 0)
             return 0;
-        sigtimedwait(&resized, nullptr, &interval);
+        sigtimedwait(&resized, nullptr, &pause);
     }
 }
 

@@ -45,6 +45,19 @@ inline Result<void> may_read_events(const Caller& caller)
     return fail(Errc::denied, "{} is no operator; reading the events takes the role operator or admin (see [security])", caller.user);
 }
 
+// What a job uses at this moment tells what its program does.
+inline Result<void> may_see_usage(const Caller& caller, const Job& job)
+{
+    if (may_see_contents(caller, job))
+        return {};
+    return fail(Errc::denied, "job {} belongs to {}, and what a running job uses is its owner's and the operators' to see", job.id,
+                job.request->account->user);
+}
+
+// What a node can enforce, and why not more, is no secret: everybody reads the same in `jnodes -l` and on the node itself, and it
+// decides what a job may ask for. The controller bounds how much is asked at once.
+inline Result<void> may_check_nodes(const Caller&) { return {}; }
+
 inline Result<void> may_administrate(const Caller& caller)
 {
     if (caller.role == Role::admin)

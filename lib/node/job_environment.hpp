@@ -14,6 +14,7 @@ struct NodeFacts {
     std::string node_name;
     std::string configuration;             // file, for JARVIS_CONF
     std::vector<std::string> own_folders;  // where our commands are: never in front of others on a job's PATH
+    std::string step_socket{};             // for JARVIS_STEP_SOCKET, by which jrun finds the node daemon
 };
 
 // "NAME=VALUE" each, sorted by name, each name once. JSUB_* and JARVIS_* of the submitter are dropped; HOME, USER, LOGNAME

@@ -506,6 +506,13 @@ Outcome step(State& state, Input input, Instant now)
     return outcome;
 }
 
+std::optional<MessageNumber> number_message(State& state)
+{
+    if (state.link != Link::welcomed)
+        return std::nullopt;
+    return MessageNumber{state.session, ++state.sent_serial};
+}
+
 std::optional<Instant> next_wake(const State& state)
 {
     std::optional<Instant> wake;

@@ -286,7 +286,7 @@ struct AdmissionRules {
 
 enum class Link : std::uint8_t { down, registering, welcomed };
 
-// Written by step() alone, but for `rules`.
+// Written by step() and number_message() alone, but for `rules`.
 struct State {
     AdmissionRules rules;
     std::map<JobKey, NodeJob> jobs;
@@ -308,6 +308,13 @@ struct Outcome {
 
 // The only writer of State. `now` is the node's own monotonic clock (CLOCK_BOOTTIME: it survives a restart of the daemon).
 [[nodiscard]] Outcome step(State& state, Input input, Instant now);
+
+// For what the shell tells the controller by itself, in the order of its other messages. Nothing: there is no session now.
+struct MessageNumber {
+    std::uint64_t session = 0;
+    std::uint64_t serial = 0;
+};
+std::optional<MessageNumber> number_message(State& state);
 
 // When the next TimePassed is due; nothing: not before the next input. Ask again after every step.
 std::optional<Instant> next_wake(const State& state);

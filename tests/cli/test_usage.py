@@ -66,7 +66,7 @@ class Usage(Commands):
             self.check(3, "no such user: no_such_user_here", *words, "no_such_user_here")
 
     def test_no_controller_is_4(self):
-        for words in (["jqueue"], ["jcancel", "7"], ["jhold", "7"], ["jrelease", "7"], ["jrequeue", "7_3"], ["jsuspend", "7"], ["jresume", "7"], ["jnodes"], ["jnodes", "down", "n1", "-r", "x"], ["jnodes", "resume", "n1"],
+        for words in (["jqueue"], ["jcancel", "7"], ["jhold", "7"], ["jrelease", "7"], ["jrequeue", "7_3"], ["jsuspend", "7"], ["jresume", "7"], ["jstat", "7"], ["jeff", "7"], ["jadmin", "node", "check", "n1"], ["jnodes"], ["jnodes", "down", "n1", "-r", "x"], ["jnodes", "resume", "n1"],
                       ["jacct"], ["jadmin", "ping"], ["jsub", "--wrap", "true"]):
             self.check(4, "no answer from the controller: cannot connect to", *words)
 

@@ -132,7 +132,7 @@ class FirstJob(SharedCluster):
         self.assertEqual(self.c.wait_job(job)["state"], "COMPLETED")
 
     def test_every_command_and_daemon_knows_help_and_version(self):
-        for name in ("jsub", "jq", "jcancel", "jhold", "jrelease", "jsuspend", "jresume", "jrequeue", "jnodes", "jacct", "jadmin", "jplugin", "jctld", "jnoded",
+        for name in ("jsub", "jq", "jcancel", "jhold", "jrelease", "jsuspend", "jresume", "jrequeue", "jnodes", "jacct", "jstat", "jeff", "jadmin", "jplugin", "jctld", "jnoded",
                      "jshepherd"):
             for option in ("--help", "--version"):
                 shown = subprocess.run([str(self.c.program(name)), option], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

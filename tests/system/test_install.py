@@ -21,7 +21,7 @@ class Install(TestCase):
         return [path.relative_to(self.root).as_posix() for path in self.root.glob(pattern)]
 
     def test_everything_has_its_place(self):
-        for name in ("jsub", "jqueue", "jcancel", "jhold", "jrelease", "jsuspend", "jresume", "jrequeue", "jnodes", "jacct"):
+        for name in ("jsub", "jqueue", "jcancel", "jhold", "jrelease", "jsuspend", "jresume", "jrequeue", "jnodes", "jacct", "jstat", "jeff"):
             self.assertTrue(self.find(f"usr/bin/{name}"), name)
         for name in ("jctld", "jnoded", "jadmin", "jplugin"):
             self.assertTrue(self.find(f"usr/*bin/{name}"), name)

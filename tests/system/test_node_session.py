@@ -5,7 +5,7 @@ import itertools
 import socket
 import time
 
-from jarvis_cluster import Cluster, TestCase, connect, field, frame, hello, main, wait_for
+from jarvis_cluster import SLOWDOWN, Cluster, TestCase, connect, field, fields, frame, hello, main, receive, wait_for
 from jarvis_network import Network
 
 
@@ -28,6 +28,17 @@ class Node:
 
     def report(self, session):
         self.say(session, 4, b"")
+
+    def question(self):
+        """The number of the next question that the controller asks."""
+        self.channel.settimeout(20 * SLOWDOWN)
+        while True:
+            asked = fields(receive(self.channel)).get(21)
+            if asked:
+                return fields(asked[0])[1][0]
+
+    def answer(self, number, body=b""):
+        self.channel.sendall(frame(field(21, field(1, number) + body)))
 
     def is_cut_off(self):
         try:
@@ -77,6 +88,47 @@ class Session(TestCase):
                 self.assertEqual(ended["state"], "FAILED")
                 self.assertIn(f"the jnoded of node {old.node} is too old for jobs over several nodes", ended["cause"])
                 self.assertFalse((c.work() / "ran").exists())
+
+    def test_answers_of_nodes_are_not_believed_too_much(self):
+        c = Cluster(start=False)
+        self.addCleanup(c.end_everything)
+        with c:
+            c.jctld.start()
+            c.wait_controller()
+
+            def node(minor, times):
+                made = Node(c, minor=minor)
+                made.register()
+                wait_for(lambda: c.jctld.log.read_text().count(f"node {c.node} has registered") == times, "the registration")
+                return made
+
+            def ask():
+                return c.spawn("jadmin", "node", "check", c.node)
+
+            def words(asking, code=4):
+                out, err = asking.communicate(timeout=60 * SLOWDOWN)
+                self.assertEqual(asking.returncode, code, (out, err))
+                return (out if code == 0 else err).decode()
+
+            with contextlib.closing(node(0, 1).channel):
+                self.assertIn("too old to answer questions", words(ask()))
+            newer = node(2, 2)
+            with contextlib.closing(newer.channel):
+                asking = ask()
+                number = newer.question()
+                newer.answer(number + 1, field(4, field(1, b"nobody asked\n")))
+                newer.answer(number, field(4, field(1, b"good\x1b[31m\nnode\n") + field(2, b"{}")))
+                self.assertEqual(words(asking, 0), "good\\x1b[31m\nnode\n")
+                newer.answer(number, field(4, field(1, b"once more")))
+                asking = ask()
+                newer.answer(newer.question(), field(4, field(1, b"x" * 100_000)))
+                self.assertIn("is too large", words(asking, 1))
+                asking = ask()
+                newer.answer(newer.question())
+                self.assertIn("does not know this question", words(asking))
+                asking = ask()
+                newer.question()
+            self.assertIn("has disconnected", words(asking))
 
 
 main()

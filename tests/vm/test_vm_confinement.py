@@ -165,5 +165,35 @@ class Confinement(SharedCluster):
                       "page_cache_bytes", "major_faults"):
             self.assertIsNotNone(usage[field], field)
 
+    def test_a_running_job_can_be_looked_at(self):
+        script = ("#!/usr/bin/env python3\nimport mmap, time\nheld = b'x' * (64 << 20)\nshared = mmap.mmap(-1, 32 << 20)\n"
+                  "shared.write(b'y' * (32 << 20))\nprint('there', flush=True)\nwhile True: sum(range(10000))\n")
+        job = self.c.submit("-c", "1", "--mem", "300M", script=script, user=USER)
+        wait_for(lambda: "there" in self.c.output(job, USER), f"job {job} to say that it is there")
+        sample = self.c.json("jstat", "--once", "--json", "-i", "5", job)
+        figures = sample["nodes"][0]
+        self.assertEqual((figures["error"], figures["notes"]), (None, []))
+        self.assertEqual(figures["memory_limit_bytes"], 300 * MIB)
+        self.assertGreater(figures["anonymous_bytes"], 64 * MIB)
+        self.assertGreaterEqual(figures["shared_bytes"], 32 * MIB)
+        self.assertGreaterEqual(figures["memory_bytes"], 96 * MIB)
+        self.assertGreaterEqual(figures["memory_peak_bytes"], figures["memory_bytes"] - MIB)
+        self.assertGreater(figures["cores_used"], 0.1)
+        self.assertLess(figures["cores_used"], 1.3)
+        self.assertEqual(figures["threads_limit"], 60)
+        unknown = [name for name, value in figures.items() if value is None and name != "error"]
+        self.assertEqual(unknown, [])
+        self.cancel(job)
+
+    def test_b_the_check_agrees_with_what_is_enforced(self):
+        node = self.node()
+        check = self.c.json("jadmin", "node", "check", self.c.node, "--json")["nodes"][0]
+        self.assertEqual((check["confinement"], check["tree"]), ("full", str(self.c.cgroup())))
+        self.assertEqual(",".join(one["name"] for one in check["capabilities"] if one["works"]), node["capabilities"])
+        self.assertTrue(check["pressure"])
+        places = {one["name"]: one for one in check["controllers"]}
+        self.assertEqual((places["memory"]["mount"], places["memory"]["version"]), ("/sys/fs/cgroup", 2))
+        self.assertIn("memory.max", check["jobs"])                   # as libcgroup reads it
+
 
 run_here(cpus=4, numa=2, memory="3G")

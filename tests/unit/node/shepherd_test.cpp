@@ -1,4 +1,4 @@
-#include "cgroup_file.hpp"
+#include "cgroup/file.hpp"
 #include "cgroup_limits.hpp"
 #include "job_usage.hpp"
 #include "out_of_memory.hpp"
@@ -137,10 +137,10 @@ BOOST_AUTO_TEST_CASE(the_line_goes_to_the_error_file_if_it_is_one)
     folder.put("out", "before\n");
     folder.put("err", "");
     BOOST_TEST(append_to_error_file(order, me, "words").has_value());
-    BOOST_TEST(read_cgroup_file(folder.path(), "out").value() == "before\njarvis: job 7: words\n");
+    BOOST_TEST(cgroup::read_file(folder.path(), "out").value() == "before\njarvis: job 7: words\n");
     order.set_error_path("err");
     BOOST_TEST(append_to_error_file(order, me, "words").has_value());
-    BOOST_TEST(read_cgroup_file(folder.path(), "err").value() == "jarvis: job 7: words\n");
+    BOOST_TEST(cgroup::read_file(folder.path(), "err").value() == "jarvis: job 7: words\n");
     order.set_error_path("/dev/null");
     BOOST_TEST(append_to_error_file(order, me, "words").has_value());
 }

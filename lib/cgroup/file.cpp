@@ -1,17 +1,17 @@
-#include "cgroup_file.hpp"
+#include "cgroup/file.hpp"
 
-#include "base/fd.hpp"
-
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace jarvis::shepherd {
+namespace jarvis::cgroup {
 
-std::optional<std::string> read_cgroup_file(const std::string& group, std::string_view file)
+namespace {
+
+std::optional<std::string> read_all(const Fd& source)
 {
-    const Fd source(::open((group + '/').append(file).c_str(), O_RDONLY | O_CLOEXEC));
     if (!source)
         return std::nullopt;
     std::string text;
@@ -20,6 +20,31 @@ std::optional<std::string> read_cgroup_file(const std::string& group, std::strin
     while ((size = ::read(source.get(), part, sizeof part)) > 0)
         text.append(part, static_cast<std::size_t>(size));
     return size < 0 ? std::nullopt : std::optional(std::move(text));
+}
+
+} // namespace
+
+std::optional<std::string> read_file(const std::string& group, std::string_view file)
+{
+    return read_all(Fd(::open((group + '/').append(file).c_str(), O_RDONLY | O_CLOEXEC)));
+}
+
+std::optional<std::string> read_file(const Fd& group, const char* file)
+{
+    return read_all(Fd(::openat(group.get(), file, O_RDONLY | O_CLOEXEC)));
+}
+
+std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
+
+bool has_word(std::string_view text, std::string_view word)
+{
+    for (auto rest = first_line(text); !rest.empty();) {
+        const auto one = rest.substr(0, rest.find(' '));
+        if (one == word)
+            return true;
+        rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+    }
+    return false;
 }
 
 std::optional<std::int64_t> number_in(std::string_view text)
@@ -40,4 +65,4 @@ std::optional<std::int64_t> value_of(std::string_view text, std::string_view key
     return std::nullopt;
 }
 
-} // namespace jarvis::shepherd
+} // namespace jarvis::cgroup

@@ -1,0 +1,99 @@
+// jrun inside a job: asks its node daemon for a step, runs the tasks, passes signals and output on, and says how it ended.
+#pragma once
+
+#include "client/step_channel.hpp"
+#include "client/step_options.hpp"
+#include "client/step_output.hpp"
+#include "client/step_task.hpp"
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace jarvis::client {
+
+struct StepCommand {
+    std::string path;                   // of the program, found
+    std::vector<std::string> arguments; // with the program's name first
+    std::vector<std::string> environment;
+    std::string job;                    // "7", "7_3"
+};
+
+using Say = std::function<void(std::string_view)>;
+
+class StepRun {
+    using Clock = std::chrono::steady_clock;
+
+    struct Stream {
+        Fd pipe; // none: not through us
+        LineLabels labels;
+        Sink* sink;
+    };
+    struct Task {
+        pid_t pid = 0;
+        std::optional<int> status; // as waitpid gives it
+        std::vector<Stream> streams;
+    };
+
+    const StepOptions& options_;
+    const StepCommand& command_;
+    Say say_;
+    StepChannel channel_;
+    OwnState own_;
+    Fd signals_;
+    Fd caller_; // of a job that was made for us: a byte is a signal, its end the end of whoever waits
+    wire::StepGrant grant_;
+    std::vector<std::string> nodes_;
+    std::vector<Task> tasks_;
+    std::map<pid_t, std::uint32_t> ranks_; // of those that live
+    std::vector<Fd> files_;
+    std::map<std::string, int> shared_;
+    std::vector<Fd> ends_; // of pipes, until all tasks have them
+    std::map<int, Sink> sinks_; // by descriptor
+    std::string cause_;          // why it does not end by itself
+    bool limit_reached_ = false;
+    bool daemon_lost_ = false;
+    std::optional<Clock::time_point> limit_, kill_, reconnect_;
+    Clock::time_point last_interrupt_{};
+
+    void take_signals();
+    Result<std::optional<int>> await_grant();
+    Result<void> start_tasks();
+    Result<void> open_streams(std::uint32_t rank, TaskStart& start);
+    Result<int> open_file(const std::string& pattern, std::uint32_t rank, bool for_input);
+    Result<int> input_of(std::uint32_t rank);
+    std::vector<std::string> environment_of(std::uint32_t rank) const;
+    TaskPlace place_of(std::uint32_t rank) const;
+    void report_bindings() const;
+
+    void run_tasks();
+    int wait_time() const;
+    void read_signal();
+    void read_caller();
+    void reap();
+    void on_end(std::uint32_t rank, int status);
+    void read_stream(Stream& stream);
+    void drain();
+    void signal_all(int signal);
+    void end_all(std::string cause);
+    void check_deadlines();
+    void check_connection();
+    bool come_back();
+
+    Result<void> say_over(bool started);
+    void say_ends() const;
+    int exit_code() const;
+
+public:
+    StepRun(const StepOptions& options, const StepCommand& command, std::string socket, wire::StepRequest request, Say say,
+            Fd caller);
+
+    // The exit code of jrun. A failure says that there was no step.
+    Result<int> run();
+};
+
+} // namespace jarvis::client
