@@ -24,6 +24,7 @@ GRANTS = {
     "node": {"base", "model"},
     "config": {"base", "model", "cluster", "sched", "node", "plugin"},
     "pki": {"base"},
+    "devices": {"base"},
     "wire": {"base", "model", "cluster", "node", "daemon", "pki"},
     "cgroup": {"base", "wire"},
     "plugin": {"base", "model", "config"},

@@ -1,6 +1,7 @@
 // The part of NodeDaemon that deals with our cgroup tree: where it is, what it can do, and when it goes.
 #include "node_daemon.hpp"
 
+#include "capability_trials.hpp"
 #include "daemon/log.hpp"
 #include "processes.hpp"
 
@@ -38,11 +39,23 @@ std::string tree_name(const std::string& cluster, const std::string& node)
 // A service manager that started us looks for us where it put us.
 bool have_service_manager() { return std::getenv("INVOCATION_ID") != nullptr || std::getenv("NOTIFY_SOCKET") != nullptr; }
 
+// The folder of a tree of that name which has the groups of jobs; empty: no such job, or its group is no more.
+std::string parent_of_jobs(const std::vector<RunFolder::Record>& jobs, const std::string& tree)
+{
+    for (const auto& job : jobs) {
+        const auto& group = job.order.cgroup();
+        if (const auto end = group.find("/" + tree + "/jobs/"); end != std::string::npos && ::access(group.c_str(), F_OK) == 0)
+            return group.substr(0, end);
+    }
+    return {};
+}
+
 } // namespace
 
 // Where the configuration says; else below the service that keeps the launcher (systemd has delegated that cgroup to it);
-// else, as root, at the top.
-Result<std::string> NodeDaemon::tree_parent()
+// else where jobs are already, whose launcher may have ended and whose service cannot be started beside them; else, as
+// root, at the top.
+Result<std::string> NodeDaemon::tree_parent(const std::string& tree)
 {
     const auto& setting = setup_.config.jnoded.cgroup;
     if (setting == "none")
@@ -60,6 +73,10 @@ Result<std::string> NodeDaemon::tree_parent()
             return *mount + group.substr(0, end + std::string_view(".service").size());
         }
     }
+    if (auto parent = parent_of_jobs(setup_.folder.read_jobs(), tree); !parent.empty()) {
+        tree_in_service_ = parent.ends_with(".service");
+        return parent;
+    }
     if (::geteuid() != 0)
         return fail(Errc::unavailable, "an ordinary user's daemon without a delegated cgroup (jnoded.cgroup names one)");
     return *mount;
@@ -67,10 +84,11 @@ Result<std::string> NodeDaemon::tree_parent()
 
 Result<CgroupTree> NodeDaemon::open_tree(const std::string& cluster)
 {
-    auto parent = tree_parent();
+    const auto tree_of_node = tree_name(cluster, setup_.node_name);
+    auto parent = tree_parent(tree_of_node);
     if (!parent)
         return std::unexpected(parent.error());
-    auto tree = CgroupTree::open(*parent, tree_name(cluster, setup_.node_name));
+    auto tree = CgroupTree::open(*parent, tree_of_node);
     if (tree && !tree->capabilities().includes(required_capabilities(Confinement::track)))
         return fail(Errc::unavailable, "{}: this kernel cannot freeze and kill by cgroup (it needs Linux 5.14)", tree->path());
     return tree;
@@ -109,9 +127,10 @@ void NodeDaemon::confine_jobs()
     // The top belongs to the service manager where there is one, and beside version 1 to whoever set the machine up.
     const bool at_top = tree_->path().substr(0, tree_->path().rfind('/')) == find_cgroup2_mount(mounts);
     auto problems = tree_->enable_controllers(!at_top || (!version1 && !have_service_manager()), version1);
-    const auto capabilities = tree_->capabilities();
+    auto capabilities = tree_->capabilities();
     const auto more = tree_->limit_jobs(node::share_of_all_jobs(setup_.topology, setup_.bound, capabilities));
     problems.insert(problems.end(), more.begin(), more.end());
+    try_further(tree_->jobs_path(), capabilities, problems);
     registration_.capabilities = capabilities;
     launch_settings_.confinement.capabilities = capabilities;
     const auto level = confinement_of(capabilities);

@@ -117,8 +117,8 @@ std::vector<std::string> hand_on_controllers(const OpenGroup& parent, const std:
         else
             missing.back().first += fmt::format(", {}", wanted.name);
     }
-    // Of no use but to those who have it already; nobody needs to hear that it is not there.
-    bool handed = offers(parent.directory, "cgroup.subtree_control", "hugetlb");
+    // Of use to those who ask for huge pages alone; nobody else needs to hear that it is not there.
+    bool handed = take_from_parent(parent.directory, parent.path, {"hugetlb", ""}, touch_parent, version1).empty();
     for (const auto& group : ours)
         handed = handed && hand_on(group.directory, group.path, "hugetlb");
     std::vector<std::string> words;

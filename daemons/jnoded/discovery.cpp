@@ -107,9 +107,9 @@ std::optional<std::string> count_memory_of_no_node(Topology& topology, MemorySiz
                        format_memory_size(machine));
 }
 
-Result<Discovery> discover_topology(const std::string& source)
+Result<Discovery> discover_topology(const std::string& source, const std::string& cpus)
 {
-    auto loaded = load_topology(source);
+    auto loaded = load_topology(source, cpus);
     if (!loaded)
         return std::unexpected(loaded.error());
     const auto topology = loaded->get();

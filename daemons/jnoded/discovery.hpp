@@ -17,8 +17,8 @@ struct Discovery {
     std::vector<std::string> notes; // for people who look at the node
 };
 // Cores, NUMA nodes and devices in hwloc's logical order, without what our cpuset or affinity keeps from us; or what a source
-// says (load_topology()). Takes some milliseconds to a second; HWLOC_XMLFILE and HWLOC_SYNTHETIC work as hwloc documents them.
-Result<Discovery> discover_topology(const std::string& source = {});
+// says, or those CPUs of this machine (load_topology()). Takes some milliseconds to a second; HWLOC_XMLFILE and HWLOC_SYNTHETIC work as hwloc documents them.
+Result<Discovery> discover_topology(const std::string& source = {}, const std::string& cpus = {});
 
 // Where the kernel counts memory to no NUMA node (some hot-added memory of virtual machines): with one NUMA node that memory
 // is its own, since there is no other; with several nobody knows whose it is, and the returned note says how much that is.

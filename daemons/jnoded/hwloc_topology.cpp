@@ -19,6 +19,14 @@ namespace {
 // daemon with it.
 constexpr std::array vendor_components{"cuda", "nvml", "opencl", "rsmi", "levelzero", "gl"};
 
+// CPUs as the kernel writes a list of them.
+void restrict_to_list(hwloc_topology_t topology, const std::string& cpus)
+{
+    const Bitmap bound(::hwloc_bitmap_alloc());
+    if (::hwloc_bitmap_list_sscanf(bound.get(), cpus.c_str()) == 0)
+        ::hwloc_topology_restrict(topology, bound.get(), HWLOC_RESTRICT_FLAG_ADAPT_IO);
+}
+
 // An affinity that we inherited (taskset) counts like the cpuset cgroup. Devices of what goes stay.
 void restrict_to_affinity(hwloc_topology_t topology)
 {
@@ -193,7 +201,7 @@ Result<void> set_source(hwloc_topology_t topology, const std::string& source)
 
 bool is_topology_file(std::string_view source) { return source.ends_with(".xml"); }
 
-Result<HwlocTopology> load_topology(const std::string& source)
+Result<HwlocTopology> load_topology(const std::string& source, const std::string& cpus)
 {
     hwloc_topology_t made = nullptr;
     if (::hwloc_topology_init(&made) != 0)
@@ -204,6 +212,9 @@ Result<HwlocTopology> load_topology(const std::string& source)
     ::hwloc_topology_set_io_types_filter(made, HWLOC_TYPE_FILTER_KEEP_IMPORTANT);
     if (auto set = set_source(made, source); !set)
         return std::unexpected(set.error());
+    const bool named = source.empty() && !cpus.empty();
+    if (named)
+        ::hwloc_topology_set_flags(made, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
     if (::hwloc_topology_load(made) != 0) {
         if (source.empty())
             return std::unexpected(system_error(errno, "hwloc cannot read this machine's topology"));
@@ -211,7 +222,10 @@ Result<HwlocTopology> load_topology(const std::string& source)
             return fail(Errc::invalid, "{}: {}", escape_for_terminal(source), explain_file(source));
         return std::unexpected(system_error(errno, fmt::format("synthetic topology \"{}\"", escape_for_terminal(source))));
     }
-    restrict_to_affinity(made);
+    if (named)
+        restrict_to_list(made, cpus);
+    else
+        restrict_to_affinity(made);
     return topology;
 }
 

@@ -25,8 +25,9 @@ struct FreeBitmap {
 using Bitmap = std::unique_ptr<hwloc_bitmap_s, FreeBitmap>;
 
 // From this machine (an empty source; what our cpuset cgroup and our affinity keep from us is left out), from the XML file that
-// ends in ".xml", or as the synthetic description says. No vendor's library is loaded.
-Result<HwlocTopology> load_topology(const std::string& source);
+// ends in ".xml", or as the synthetic description says. `cpus`: of this machine exactly these, as the kernel writes a list, whatever
+// is kept from us. No vendor's library is loaded.
+Result<HwlocTopology> load_topology(const std::string& source, const std::string& cpus);
 bool is_topology_file(std::string_view source);
 
 // A machine that tells hwloc of no cores (some virtual ones) has one for each PU.

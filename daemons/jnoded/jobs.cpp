@@ -134,6 +134,8 @@ node::RecoveredJob NodeDaemon::take_up(const RunFolder::Record& record, node::Re
     } else {
         job.as = As::shepherd_died;
     }
+    if (job.as == As::running)
+        look_at_devices(key, tracked);
     return job;
 }
 
@@ -184,6 +186,7 @@ void NodeDaemon::finish(const node::JobKey& key)
     if (!facts)
         facts = node::ExitFacts{.launch_error = facts.error().message, .launch_fault = node::LaunchFault::system};
     facts->stop_reached = job->stop_reached;
+    facts->unfit = job->unfit;
     job->ended = true;
     job->order.reset();
     if (const auto& notes = (**record).notes(); !notes.empty())

@@ -240,6 +240,16 @@ wire::LaunchOrder order_from(const node::LaunchPlan& plan, const node::Launch& l
     }
     order.mutable_numa_nodes()->Add(plan.numa_nodes.begin(), plan.numa_nodes.end());
     order.set_confined(plan.confined);
+    if (plan.devices) {
+        auto& devices = *order.mutable_devices();
+        for (const auto& path : plan.devices->given)
+            devices.add_given(path);
+        for (const auto& path : plan.devices->withheld)
+            devices.add_withheld(path);
+        devices.set_strict(plan.devices->strict);
+    }
+    order.set_memory_policy(static_cast<std::uint32_t>(plan.memory_policy.kind));
+    order.mutable_policy_nodes()->Add(plan.memory_policy.nodes.begin(), plan.memory_policy.nodes.end());
     order.set_continue_after_oom(request.continue_after_oom);
     order.set_boot_id(boot_id);
     order.set_member(plan.role == node::Role::member);

@@ -2,6 +2,7 @@
 
 #include "base/directory.hpp"
 #include "cgroup/file.hpp"
+#include "devices/device_access.hpp"
 #include "cgroup_tree.hpp"
 
 #include <algorithm>
@@ -21,7 +22,7 @@ using cgroup::first_line;
 using cgroup::has_word;
 using cgroup::read_file;
 
-// All that is known of a capability. One that has another ground than a controller and a file gets a `special` of its own.
+// All that is known of a capability. One that has another ground than a controller and a file is judged by a function of its own.
 struct Explained {
     Capability capability;
     std::string_view name;
@@ -32,7 +33,6 @@ struct Explained {
     std::string_view since;        // the Linux version with that file
     std::string_view option;       // with which the kernel is built
     std::string_view boot;         // what to boot with where it is switched off
-    std::string_view special = {}; // why this version of Jarvis cannot, whatever the kernel is
 };
 constexpr std::array explained{
     Explained{Capability::cpuset, "cpuset", "jobs stay on their cores and NUMA nodes", "cpuset", "cpuset", "cpuset.mems", "5.0",
@@ -45,10 +45,11 @@ constexpr std::array explained{
               "4.5", "CONFIG_BLK_CGROUP and CONFIG_BLK_DEV_THROTTLING", "without cgroup_disable=io"},
     Explained{Capability::freeze, "freeze", "all of a job stands still at once", "", "", "cgroup.freeze", "5.2", "CONFIG_CGROUPS", ""},
     Explained{Capability::kill, "kill", "all of a job is killed at once", "", "", "cgroup.kill", "5.14", "CONFIG_CGROUPS", ""},
-    Explained{Capability::devices, "devices", "jobs open no devices but their own", "", "", "", "", "CONFIG_CGROUP_BPF", "",
-              "this version of Jarvis does not confine access to devices"},
+    Explained{Capability::devices, "devices", "jobs open no devices but their own", "", "", "", "", "CONFIG_CGROUP_BPF", ""},
     Explained{Capability::hugetlb, "hugetlb", "huge pages are counted by job", "hugetlb", "hugetlb", "", "5.6", "CONFIG_CGROUP_HUGETLB",
               "without cgroup_disable=hugetlb"},
+    Explained{Capability::isolation, "isolation", "jobs that ask for it have cores that the kernel's scheduler leaves alone", "cpuset", "cpuset",
+              "cpuset.cpus.partition", "6.7", "CONFIG_CPUSETS", ""},
 };
 
 std::string proc(const char* path)
@@ -181,14 +182,34 @@ Verdict judge_controller(const Explained& one, const CheckFacts& facts)
             .remedy = "restart jnoded, whose log says what is in the way"};
 }
 
+Verdict judge_devices(const CheckFacts& facts)
+{
+    if (facts.device_problem.empty())
+        return {.works = true};
+    return {.why = facts.device_problem,
+            .remedy = "CAP_BPF and CAP_NET_ADMIN for jnoded, which nested containers do not give, and a kernel built with CONFIG_CGROUP_BPF"};
+}
+
+// Until Linux 6.6 every group above must be a partition root, and only whoever owns those can make them so.
+Verdict judge_isolation(const CheckFacts& facts)
+{
+    if (std::ranges::find(facts.files, "cpuset.cpus.exclusive") != facts.files.end())
+        return {.works = true};
+    return {.why = fmt::format("on this kernel (Linux {}) every group above must be a partition root", facts.kernel),
+            .remedy = fmt::format("Linux 6.7 or newer; or a group for Jarvis that is one, as jnoded(8) tells, in the place of {}",
+                                  facts.parent.empty() ? "its present one" : facts.parent)};
+}
+
 Verdict judge_one(const Explained& one, const CheckSituation& situation, const CheckFacts& facts)
 {
     if (situation.in_force && situation.in_force->has(one.capability))
         return {.works = true};
-    if (!one.special.empty())
-        return {.why = std::string(one.special)};
     if (auto none = no_tree(situation, facts))
         return std::move(*none);
+    if (one.capability == Capability::devices)
+        return judge_devices(facts);
+    if (one.capability == Capability::isolation)
+        return judge_isolation(facts);
     Verdict verdict = one.controller.empty() ? Verdict{.works = true} : judge_controller(one, facts);
     // Files of a controller are there only where it has come through; those of groups are in every group but the top.
     const bool looked = !facts.tree.empty() || (one.controller.empty() && !facts.parent_is_top);
@@ -265,6 +286,8 @@ CheckFacts read_facts(const CheckSituation& situation)
     facts.version1 = has_version1_mounts(mountinfo);
     facts.pressure = ::access("/proc/pressure/cpu", F_OK) == 0;
     facts.groups = read_kernel_groups();
+    if (const auto program = devices::Program::load({.rules = {}, .otherwise = true}); !program)
+        facts.device_problem = program.error().message;
     if (facts.mount.empty() || situation.setting == "none")
         return facts;
     facts.tree = situation.tree;

@@ -38,6 +38,7 @@ struct CheckFacts {
     bool parent_occupied = false;   // processes are in it, so that it hands nothing on (the top may)
     std::string jobs_controllers;   // of the groups of jobs
     bool pressure = false;          // the kernel counts PSI
+    std::string device_problem;     // why the kernel takes no device program from this process; empty: it does
     std::vector<std::string> files; // interface files of the group that was looked at: the tree's jobs, else the parent
 };
 CheckFacts read_facts(const CheckSituation& situation);

@@ -20,6 +20,16 @@ using daemon::log;
 // The clock of the core: it goes on while the machine is suspended, and a restart of this daemon does not set it back.
 Instant now() { return Instant(Duration(boottime_us())); }
 
+// Network cards that were only discovered are there for all: MPI opens them in every job, whether it asked for one or not.
+node::DeviceSettings device_settings(const config::NodeDaemon& daemon, const config::Node& node)
+{
+    constexpr std::string_view for_all = "nic";
+    node::DeviceSettings settings{.strict = daemon.devices == "strict"};
+    if (std::ranges::find(node.devices, for_all, &config::StatedDevice::name) == node.devices.end())
+        settings.shared.emplace_back(for_all);
+    return settings;
+}
+
 node::LaunchSettings launch_settings(const Setup& setup)
 {
     const auto& config = setup.config.jnoded;
@@ -34,6 +44,7 @@ node::LaunchSettings launch_settings(const Setup& setup)
     settings.temporary_root = config.tmp_dir;
     settings.limits = config.limits;
     settings.confinement.max_processes = config.max_processes;
+    settings.devices = device_settings(setup.config.jnoded, setup.node);
     settings.ceilings = limit_ceilings();
     return settings;
 }
@@ -276,9 +287,8 @@ LauncherEvents NodeDaemon::launcher_events()
             .launched = [this](const wire::Launched& launched) { on_launched(launched); },
             .gone = [this](const wire::ShepherdGone& gone) { on_gone(gone); },
             .lost = [] {}, // shepherds live on; the list of the next launcher shows which are not its own
-            .entrance = [this]() -> Result<Fd> {
-                return tree_ && !tree_in_service_ ? tree_->open_shepherds_procs() : Result<Fd>(Fd());
-            }};
+            // In a service, too, whose own launcher has ended: below our unit a launcher and its shepherds would end with us.
+            .entrance = [this]() -> Result<Fd> { return tree_ ? tree_->open_shepherds_procs() : Result<Fd>(Fd()); }};
 }
 
 void NodeDaemon::dial_controller()

@@ -55,6 +55,7 @@ class NodeDaemon {
         std::string cgroup;           // empty: level none
         bool sent = false;            // to the launcher that is connected now, or to an earlier one
         bool followed = false;        // by its pidfd, since its launcher is gone
+        std::string unfit{};          // why this node should get no more jobs, seen when it was taken up
         bool stop_reached = false;    // a signal of a stop found somebody
         bool member = false;
         bool repeating = false;       // a stop that found nobody is being repeated
@@ -125,6 +126,7 @@ class NodeDaemon {
     void recover(const std::set<node::JobKey>& shepherds);
     node::RecoveredJob take_up(const RunFolder::Record& record, node::RecoveredJob job,
                                const std::set<node::JobKey>& shepherds);
+    void look_at_devices(const node::JobKey& key, Tracked& job); // device_watch.cpp
     void finish(const node::JobKey& key);
     void start_following(const node::JobKey& key, Tracked& job);
     asio::awaitable<void> follow(node::JobKey key);
@@ -158,7 +160,7 @@ class NodeDaemon {
     // confinement.cpp: our cgroup tree
     void serve_cluster(const std::string& cluster);
     void prepare_tree(const std::string& cluster);
-    Result<std::string> tree_parent();
+    Result<std::string> tree_parent(const std::string& tree);
     Result<CgroupTree> open_tree(const std::string& cluster);
     void enter_tree();
     void confine_jobs();

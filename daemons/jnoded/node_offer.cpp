@@ -2,6 +2,7 @@
 
 #include "base/escape.hpp"
 #include "base/units.hpp"
+#include "capability_trials.hpp"
 #include "discovery.hpp"
 
 #include <algorithm>
@@ -164,7 +165,7 @@ void state_devices(const std::vector<config::StatedDevice>& stated, Topology& to
 
 Result<Offer> find_offer(const config::Node& node, const config::NodeDaemon& daemon)
 {
-    auto found = discover_topology(node.topology);
+    auto found = discover_topology(node.topology, cpus_of_partition(daemon.cgroup));
     if (!found)
         return std::unexpected(node.topology.empty() ? found.error() : at_key(node, "topology", found.error()));
     const auto as = offer_as(daemon, *found);

@@ -337,11 +337,22 @@ bool RunFolder::is_prepared(const node::JobKey& key) const
     return ::faccessat(jobs_.get(), (node::folder_name(key) + "/prepared").c_str(), F_OK, 0) == 0;
 }
 
+std::optional<std::uint32_t> RunFolder::device_program(const node::JobKey& key) const
+{
+    const Fd file(::openat(jobs_.get(), (node::folder_name(key) + "/devices").c_str(), O_RDONLY | O_CLOEXEC));
+    char text[16];
+    const auto size = file ? ::read(file.get(), text, sizeof text) : -1;
+    std::uint32_t id = 0;
+    if (size <= 0 || std::from_chars(text, text + size, id).ec != std::errc{})
+        return std::nullopt;
+    return id;
+}
+
 void RunFolder::remove(const node::JobKey& key) const
 {
     const auto name = node::folder_name(key);
     // The order first: a folder without it is one that a crash left behind, and nothing is read from it any more.
-    for (const auto* file : {"/order", "/exit", "/script", "/shepherd.pid", "/steps"})
+    for (const auto* file : {"/order", "/exit", "/script", "/devices", "/shepherd.pid", "/steps"})
         ::unlinkat(jobs_.get(), (name + file).c_str(), 0);
     if (::unlinkat(jobs_.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT)
         return;

@@ -85,6 +85,8 @@ public:
     bool was_taken(const node::JobKey& key) const;
     // Whether a member's shepherd has made what the job needs here.
     bool is_prepared(const node::JobKey& key) const;
+    // The device program that was attached to its cgroup; nothing: none was, or not yet.
+    std::optional<std::uint32_t> device_program(const node::JobKey& key) const;
     void remove(const node::JobKey& key) const;
 };
 

@@ -18,8 +18,8 @@ namespace {
 
 using daemon::log;
 
-// More than jrun could start, and a grant that names them all fits into a message.
-constexpr std::uint32_t max_tasks = 65536;
+// Making their groups keeps the loop from other work for a third of a second.
+constexpr std::uint32_t max_tasks = 8192;
 // While no controller acknowledges them, so many ends of a job are kept: some MiB.
 constexpr std::size_t max_ended = 16384;
 constexpr int max_ends_in_message = 512;
@@ -294,7 +294,7 @@ void StepJob::end(std::uint32_t step, const wire::StepOver& over)
 // Whatever has been acknowledged is of no more use.
 void StepJob::shorten()
 {
-    if (!log_.is_long() || last_number_ - acknowledged_ > max_ended / 2)
+    if (!log_.is_long())
         return;
     std::vector<wire::StepRecord> records(1);
     records[0].set_next_step(steps_.next());

@@ -2,6 +2,7 @@
 
 #include "wire/frame.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -11,7 +12,7 @@
 namespace jarvis::noded {
 namespace {
 
-constexpr std::size_t long_file = std::size_t{256} << 10;
+constexpr std::size_t long_file = std::size_t{256} << 10; // bytes
 // A grant names every task and its processors.
 constexpr std::size_t max_record = std::size_t{64} << 20;
 
@@ -104,10 +105,10 @@ Result<void> StepLog::rewrite(std::span<const wire::StepRecord> records)
     if (std::rename(other.c_str(), path_.c_str()) != 0)
         return std::unexpected(system_error(errno, fmt::format("cannot rename {}", other)));
     file_ = std::move(file);
-    size_ = bytes.size();
+    size_ = rewritten_ = bytes.size();
     return {};
 }
 
-bool StepLog::is_long() const { return size_ > long_file; }
+bool StepLog::is_long() const { return size_ > std::max(long_file, 2 * rewritten_); }
 
 } // namespace jarvis::noded

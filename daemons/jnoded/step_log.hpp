@@ -16,6 +16,7 @@ class StepLog {
     std::string path_;
     Fd file_;
     std::size_t size_ = 0;
+    std::size_t rewritten_ = 0; // its size when it was written anew
 
     explicit StepLog(std::string path) : path_(std::move(path)) {}
 
@@ -27,7 +28,7 @@ public:
     Result<void> append(const wire::StepRecord& record);
     // The file anew, with these records alone.
     Result<void> rewrite(std::span<const wire::StepRecord> records);
-    // So long that it is worth it, if much of it is of no more use.
+    // Twice as long as when it was, so that each byte is written twice on the average; and not short.
     bool is_long() const;
 };
 

@@ -15,6 +15,8 @@
 #include <fstream>
 #include <sstream>
 
+#include <sys/resource.h>
+
 namespace jarvis::noded {
 namespace {
 
@@ -28,8 +30,6 @@ constexpr auto return_limit = 30s;
 constexpr int send_again_seconds = 10;
 // A controller that does not acknowledge steps is an older one; nothing is kept for it for ever.
 constexpr int keep_seconds = 60;
-// Steps of all jobs here at once.
-constexpr std::size_t max_connections = 16384;
 constexpr int most_generations = 1000;
 
 // "/jarvis_1234_n1/jobs/job_7/" of a job's absolute path: what comes before depends on where cgroup2 is mounted.
@@ -72,6 +72,14 @@ bool kill_processes(const wire::StepProcesses& processes)
     return signal_members(members, SIGKILL) > 0;
 }
 
+// Half of the descriptors that this daemon may have.
+std::size_t most_sockets()
+{
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return std::clamp<std::size_t>(limit.rlim_cur / 2, 64, 16384);
+}
+
 wire::ToRun refusal(const Error& error)
 {
     wire::ToRun message;
@@ -90,7 +98,7 @@ wire::ToRun granting(wire::StepGrant grant)
 } // namespace
 
 StepServer::StepServer(asio::io_context& io, StepSurroundings around)
-    : io_(io), around_(std::move(around)), tasks_(io.get_executor(), "steps")
+    : io_(io), around_(std::move(around)), max_sockets_(most_sockets()), tasks_(io.get_executor(), "steps")
 {
 }
 
@@ -109,7 +117,9 @@ asio::awaitable<void> StepServer::accept()
 {
     while (listener_->is_open()) {
         auto channel = co_await listener_->accept(io_.get_executor());
-        if (channel)
+        if (channel && sockets_ >= max_sockets_)
+            (**channel).close(); // jrun tries again
+        else if (channel)
             tasks_.spawn("step", serve(std::move(*channel)));
         else if (listener_->is_open())
             log().warn("{}", channel.error().message);
@@ -119,6 +129,16 @@ asio::awaitable<void> StepServer::accept()
 // ---- One connection
 
 asio::awaitable<void> StepServer::serve(wire::ChannelPtr channel)
+{
+    struct Count {
+        std::size_t& sockets;
+        explicit Count(std::size_t& counted) : sockets(counted) { ++sockets; }
+        ~Count() { --sockets; }
+    } const count(sockets_);
+    co_await serve_one(std::move(channel));
+}
+
+asio::awaitable<void> StepServer::serve_one(wire::ChannelPtr channel)
 {
     auto frame = co_await daemon::within(request_limit, "waiting for a step's request", channel->read_frame());
     if (!frame || !*frame)
@@ -162,8 +182,9 @@ Result<StepServer::ConnectionPtr> StepServer::open(const wire::ChannelPtr& chann
         return fail(Errc::denied, "job {} belongs to uid {}", *id, (**job).owner());
     if (auto inside = check_inside(**job, *key, peer->pid); !inside)
         return std::unexpected(inside.error());
-    if (connections_.size() >= max_connections)
-        return fail(Errc::unavailable, "node {} serves {} steps already; try again", around_.node_name, connections_.size());
+    const auto of_job = std::ranges::count_if(connections_, [&](const auto& one) { return one.second->key == *key; });
+    if (static_cast<std::size_t>(of_job) >= max_sockets_ / 4)
+        return fail(Errc::unavailable, "job {} has {} steps already; try again", *id, of_job);
     if (auto wish = wish_from(request); !wish)
         return std::unexpected(wish.error());
     channel->set_max_frame(max_frame);

@@ -55,12 +55,15 @@ class StepServer {
     std::map<node::JobKey, int> leaving_; // whose end is journaled, and that are kept for so many seconds more
     node::StepTicket last_ticket_ = 0;
     std::uint64_t session_ = 0; // in which was sent what counts as sent
+    std::size_t sockets_ = 0;   // connections, those that have asked for nothing yet included
+    std::size_t max_sockets_;
     int quiet_seconds_ = 0;     // since anything was sent
     bool stopping_ = false;
     daemon::TaskGroup tasks_;
 
     asio::awaitable<void> accept();
     asio::awaitable<void> serve(wire::ChannelPtr channel);
+    asio::awaitable<void> serve_one(wire::ChannelPtr channel);
     asio::awaitable<void> hear(node::StepTicket ticket, ConnectionPtr connection);
     Result<ConnectionPtr> open(const wire::ChannelPtr& channel, const wire::FromRun& first);
     Result<StepJob*> job_of(const node::JobKey& key);

@@ -81,6 +81,11 @@ std::optional<pid_t> read_shepherd_pid(const std::string& job_folder)
     return pid;
 }
 
+Result<void> write_device_program(const std::string& job_folder, std::uint32_t id)
+{
+    return write_file(job_folder + "/devices", std::to_string(id));
+}
+
 Result<void> write_prepared(const std::string& job_folder) { return write_file(job_folder + "/prepared", ""); }
 
 Result<void> write_exit_record(const std::string& job_folder, const wire::ExitRecord& record)

@@ -6,6 +6,7 @@
 
 #include "shepherd.pb.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <sys/types.h>
@@ -28,6 +29,9 @@ public:
 std::string pid_file_path(const std::string& job_folder);
 // The shepherd that a job folder names; nothing when no shepherd was ever started there.
 std::optional<pid_t> read_shepherd_pid(const std::string& job_folder);
+
+// <job folder>/devices: the id of the device program that was attached to the job's cgroup.
+Result<void> write_device_program(const std::string& job_folder, std::uint32_t id);
 
 // <job folder>/prepared, of a member: what the job needs on this node is there.
 Result<void> write_prepared(const std::string& job_folder);

@@ -74,6 +74,9 @@ LaunchData::LaunchData(const wire::LaunchOrder& order, std::string cgroup, int c
     launch_.cgroup_fd = cgroup_fd;
     launch_.numa_nodes = order.numa_nodes().data();
     launch_.numa_node_count = static_cast<std::uint32_t>(order.numa_nodes_size());
+    launch_.memory_policy = order.memory_policy();
+    launch_.policy_nodes = order.policy_nodes().data();
+    launch_.policy_node_count = static_cast<std::uint32_t>(order.policy_nodes_size());
 }
 
 } // namespace jarvis::shepherd

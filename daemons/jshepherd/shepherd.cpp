@@ -32,14 +32,15 @@ Owner owner_of(const wire::LaunchOrder& order)
 class Shepherd {
     RuntimePlugin& runtime_;
     const wire::LaunchOrder& order_;
+    const DeviceProgram& devices_;
     PidFile pid_file_;
     std::optional<JobCgroup> cgroup_;
     bool has_folder_ = false;
     wire::ExitRecord record_;
 
 public:
-    Shepherd(RuntimePlugin& runtime, const wire::LaunchOrder& order, PidFile pid_file)
-        : runtime_(runtime), order_(order), pid_file_(std::move(pid_file))
+    Shepherd(RuntimePlugin& runtime, const wire::LaunchOrder& order, const DeviceProgram& devices, PidFile pid_file)
+        : runtime_(runtime), order_(order), devices_(devices), pid_file_(std::move(pid_file))
     {
         wire::put_job_id(wire::job_id_in(order), record_);
         record_.set_incarnation(order.incarnation());
@@ -106,7 +107,22 @@ private:
     // Before any process of the job is there. What fails here is the node's fault: jobs run elsewhere then.
     Result<void> confine()
     {
-        return cgroup_ ? set_limits(cgroup_->path(), order_) : Result<void>{};
+        if (!cgroup_)
+            return {};
+        if (auto limited = set_limits(cgroup_->path(), order_); !limited)
+            return limited;
+        return confine_devices();
+    }
+
+    Result<void> confine_devices()
+    {
+        if (!devices_)
+            return std::unexpected(devices_.error());
+        if (*devices_ == nullptr)
+            return {};
+        if (auto attached = (*devices_)->attach(cgroup_->path()); !attached)
+            return attached;
+        return write_device_program(order_.job_folder(), (*devices_)->id());
     }
 
     // All signals are blocked here, so one that comes early is not lost.
@@ -179,7 +195,7 @@ private:
 
 } // namespace
 
-ShepherdExit run_job(RuntimePlugin& runtime, const wire::LaunchOrder& order)
+ShepherdExit run_job(RuntimePlugin& runtime, const wire::LaunchOrder& order, const DeviceProgram& devices)
 {
     // A signal to the launcher's process group must not reach it. (A session of its own costs ten times as much, for its autogroup.)
     ::setpgid(0, 0);
@@ -192,7 +208,7 @@ ShepherdExit run_job(RuntimePlugin& runtime, const wire::LaunchOrder& order)
         log_error("job {}: {}", wire::job_id_in(order), pid_file.error().message);
         return ShepherdExit::failed;
     }
-    const auto record = Shepherd(runtime, order, std::move(*pid_file)).run();
+    const auto record = Shepherd(runtime, order, devices, std::move(*pid_file)).run();
     if (auto written = write_exit_record(order.job_folder(), record); !written) {
         log_error("job {}: cannot write its exit record: {}", wire::job_id_in(order), written.error().message);
         return ShepherdExit::no_record;

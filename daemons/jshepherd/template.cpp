@@ -1,6 +1,7 @@
 #include "template.hpp"
 
 #include "base/fd.hpp"
+#include "device_programs.hpp"
 #include "log.hpp"
 #include "shepherd.hpp"
 #include "template_protocol.hpp"
@@ -113,6 +114,7 @@ class Template {
     ReceiveBuffer buffer_;
     // Parsed here and not in the shepherd: the memory and code that it takes are at hand here, and would be fetched page by page there.
     wire::ToLauncher order_;
+    DevicePrograms device_programs_; // likewise: most jobs of a node have the same one
 
 public:
     Template(RuntimePlugin runtime, Fd socket) : runtime_(runtime), socket_(std::move(socket)) {}
@@ -144,18 +146,19 @@ private:
     // not. glibc's fork cannot do that; what it would do besides (locks of other threads, its handlers) is not needed here.
     Reply fork_shepherd(RequestKind kind)
     {
+        const auto devices = kind == RequestKind::launch ? device_programs_.program_for(order_.launch()) : DeviceProgram(nullptr);
         const long pid = ::syscall(SYS_clone, CLONE_PARENT, nullptr, nullptr, nullptr, nullptr);
         if (pid == 0)
-            become_shepherd(kind);
+            become_shepherd(kind, devices);
         return pid < 0 ? Reply{0, errno} : Reply{static_cast<std::int32_t>(pid), 0};
     }
 
-    [[noreturn]] void become_shepherd(RequestKind kind)
+    [[noreturn]] void become_shepherd(RequestKind kind, const DeviceProgram& devices)
     {
         try {
             socket_ = Fd();
             if (kind == RequestKind::launch)
-                leave(run_job(runtime_, order_.launch()));
+                leave(run_job(runtime_, order_.launch(), devices));
             clean_after_job(order_.launch());
             leave(ShepherdExit::done);
         } catch (const std::exception& error) { // out of memory

@@ -31,6 +31,14 @@ struct jarvis_rlimit {
 #define JARVIS_LAUNCH_CONFINED 2u /* since 0.2. The process may run on exactly `pus` and have memory of exactly `numa_nodes`: that is checked in it
                                      before it executes the program, and if it is not so start() fails with JARVIS_FAULT_NODE */
 
+/* Where the kernel puts the process's memory, as set_mempolicy(2) has it: of policy_nodes. */
+enum jarvis_memory_policy {
+    JARVIS_MEMORY_DEFAULT = 0,    /* the kernel's; policy_nodes counts for nothing */
+    JARVIS_MEMORY_PREFER = 1,     /* of these as long as they have some. A kernel that knows no such policy may leave it at its default */
+    JARVIS_MEMORY_BIND = 2,       /* of these alone */
+    JARVIS_MEMORY_INTERLEAVE = 3  /* page by page from one after the other */
+};
+
 /*
  * Everything about the process to start. Valid during start() only. Paths are opened after the process has the job's user and groups, and by
  * nobody else: what the user may not open is not opened, and a file system that hangs holds up this job alone.
@@ -64,6 +72,9 @@ struct jarvis_launch {
     uint32_t reserved;              /* 0 */
     const uint32_t *numa_nodes;     /* since 0.2: the kernel's numbers of the NUMA nodes that its memory may come from */
     uint32_t numa_node_count;       /* since 0.2; 0: any */
+    uint32_t memory_policy;         /* since 0.2: jarvis_memory_policy, set before the program is executed */
+    const uint32_t *policy_nodes;   /* since 0.2: the kernel's numbers of its NUMA nodes */
+    uint32_t policy_node_count;     /* since 0.2 */
     uint32_t reserved2;             /* 0 */
 };
 

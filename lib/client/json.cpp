@@ -110,6 +110,11 @@ json::object wishes_object(const wire::PlacementWishes& wishes)
     object["plane"] = count(wishes.plane());
     object["devices"] = std::move(devices);
     object["near_devices"] = wishes.near_devices();
+    json::array pages;
+    for (const auto& size : wishes.huge_pages())
+        pages.push_back(json::object{{"size_bytes", size.size()}, {"count", size.count()}});
+    object["huge_pages"] = std::move(pages);
+    object["isolated"] = wishes.isolated();
     return object;
 }
 

@@ -1,8 +1,10 @@
 #include "client/placement_options.hpp"
 
 #include "base/escape.hpp"
+#include "base/units.hpp"
 #include "client/id_list.hpp"
 #include "client/option_values.hpp"
+#include "model/huge_pages.hpp"
 #include "wire/limits.hpp"
 
 #include <algorithm>
@@ -234,6 +236,63 @@ Result<void> set_gres_flags(Options options, Text text, WallTime)
     return change(options, [&](PlacementWishes& wishes) -> Result<void> { wishes.near_devices = *flag == 0; return {}; });
 }
 
+// [SIZE:]COUNT
+Result<HugePages> parse_huge_page(const std::string& text)
+{
+    HugePages pages{.size = mebibytes(2), .count = 0}; // of x86-64 and arm64 the smallest that their usual kernels have
+    const auto colon = text.find(':');
+    if (colon != std::string::npos) {
+        const auto size = parse_memory_size(text.substr(0, colon));
+        if (!size)
+            return std::unexpected(size.error());
+        if (!find_huge_page_size(*size)) {
+            std::string known;
+            for (const auto& one : huge_page_sizes())
+                known += fmt::format("{}{}", known.empty() ? "" : ", ", one.text);
+            return fail(Errc::invalid, "there are no huge pages of {}; there are {}", format_memory_size_exact(*size), known);
+        }
+        pages.size = *size;
+    }
+    if (auto ok = set_count(pages.count, colon == std::string::npos ? text : text.substr(colon + 1), wire::limits::huge_pages); !ok)
+        return fail(ok.error(), "count");
+    return pages;
+}
+
+Result<std::vector<HugePages>> parse_huge_pages(const std::string& text)
+{
+    std::vector<HugePages> all;
+    if (text == "none") // takes a directive's back
+        return all;
+    const auto parts = split_list(text, "number of huge pages");
+    if (!parts)
+        return std::unexpected(parts.error());
+    for (const auto& part : *parts) {
+        const auto pages = parse_huge_page(part);
+        if (!pages)
+            return fail(pages.error(), "\"{}\"", escape_for_terminal(part));
+        all.push_back(*pages);
+    }
+    std::ranges::sort(all, {}, &HugePages::size);
+    if (const auto twice = std::ranges::adjacent_find(all, {}, &HugePages::size); twice != all.end())
+        return fail(Errc::invalid, "huge pages of {} are there twice; give one count for all of them", format_memory_size_exact(twice->size));
+    return all;
+}
+
+Result<void> set_huge_pages(Options options, Text text, WallTime)
+{
+    return change(options, [&](PlacementWishes& wishes) { return store(parse_huge_pages(text), wishes.huge_pages); });
+}
+
+// Without a value: yes. A directive is taken back with "no".
+Result<void> set_isolation(Options options, Text text, WallTime)
+{
+    constexpr std::array<std::string_view, 2> known{"yes", "no"};
+    const auto word = text.empty() ? Result<std::size_t>(0) : parse_word(text, known);
+    if (!word)
+        return std::unexpected(word.error());
+    return change(options, [&](PlacementWishes& wishes) -> Result<void> { wishes.isolated = *word == 0; return {}; });
+}
+
 constexpr std::string_view gpu_help = "ask for GPUs on each node with --gres=gpu:N, or --gres=gpu:TYPE:N";
 
 constexpr SubmitOption table[] = {
@@ -265,6 +324,11 @@ constexpr SubmitOption table[] = {
      "devices such as gpu:2"},
     {{0, "gres-flags", "FLAG", "enforce-binding: only cores that are near the devices; disable-binding: any (default)"}, false, set_gres_flags,
      "enforce-binding or disable-binding"},
+    {{0, "hugepages", "[SIZE:]COUNT,...", "the most huge pages that the job uses on each node, of 2M or of SIZE; none"}, false, set_huge_pages,
+     "a number such as 512, or 1G:4"},
+    {{.letter = 0, .name = "cpu-isolation", .value = "YESNO",
+      .help = "the kernel's scheduler moves nothing onto or off the job's cores: yes (without a value) or no", .optional_value = true},
+     false, set_isolation, "yes or no"},
     // What people of other schedulers type for it.
     {{.letter = 'G', .name = "gpus", .value = "N", .help = {}, .instead = gpu_help}, true, nullptr},
     {{.letter = 0, .name = "gpus-per-node", .value = "N", .help = {}, .instead = gpu_help}, true, nullptr},

@@ -62,6 +62,11 @@ std::string wishes_text(const wire::PlacementWishes& wishes)
         list.add(device_text(device));
     if (wishes.near_devices())
         list.add("cores near the devices");
+    for (const auto& pages : wishes.huge_pages())
+        list.add(fmt::format("at most {} huge page{} of {}", pages.count(), pages.count() == 1 ? "" : "s",
+                             format_memory_size(MemorySize{pages.size()})));
+    if (wishes.isolated())
+        list.add("isolated cores");
     if (wishes.alone_on() > 0)
         list.add(word<4>({"", "whole L3 caches", "whole NUMA nodes", "whole packages"}, wishes.alone_on()));
     if (wishes.threads_per_core() > 0)

@@ -33,7 +33,10 @@ constexpr auto reconnect_pause = 200ms;
 // After the tasks' end; nobody else is kept waiting by it.
 constexpr auto reconnect_limit = 60s;
 constexpr auto quiet_wait = 2s;
+// What is left in the step's cgroup is killed before its end is recorded, and that may take its time.
 constexpr auto record_limit = 60s;
+// Of a daemon that has something to say.
+constexpr auto reply_limit = 5s;
 
 bool ends_the_wait(int signal) { return signal == SIGHUP || signal == SIGINT || signal == SIGQUIT || signal == SIGTERM; }
 
@@ -77,13 +80,13 @@ Result<std::optional<int>> StepRun::await_grant()
         return std::unexpected(limits.error());
     const auto begin = Clock::now();
     auto give_up = begin + limits->unreachable;
+    std::optional<Error> lost; // why there is no connection
     std::string reason;
+    if (auto connected = channel_.connect(); !connected)
+        lost = connected.error();
     while (true) {
-        if (!channel_.is_open()) {
-            auto connected = channel_.connect();
-            if (!connected && Clock::now() >= give_up)
-                return std::unexpected(connected.error());
-        }
+        if (lost && Clock::now() >= give_up)
+            return std::unexpected(*lost);
         pollfd waits[] = {{signals_.get(), POLLIN, 0}, {channel_.fd(), POLLIN, 0}};
         const auto quiet = begin + quiet_wait;
         int time = !channel_.is_open() ? static_cast<int>(reconnect_pause / 1ms) : -1;
@@ -96,13 +99,21 @@ Result<std::optional<int>> StepRun::await_grant()
                 return signal_base + static_cast<int>(info.ssi_signo);
         if (!reason.empty() && Clock::now() >= quiet)
             say_("waiting " + std::exchange(reason, {}));
-        if (waits[1].revents == 0 || !channel_.is_open())
-            continue;
-        auto message = channel_.receive(wire::deadline_in(record_limit));
-        if (!message) { // the daemon is started anew, and the same request finds its place again
-            give_up = Clock::now() + std::max<std::chrono::milliseconds>(limits->unreachable, reconnect_limit);
+        if (!channel_.is_open()) {
+            if (auto connected = channel_.connect(); !connected)
+                lost = connected.error();
             continue;
         }
+        if (waits[1].revents == 0)
+            continue;
+        auto message = channel_.receive(wire::deadline_in(reply_limit));
+        if (!message) { // the daemon is started anew, and the same request finds its place again
+            if (!lost)
+                give_up = Clock::now() + std::max<std::chrono::milliseconds>(limits->unreachable, reconnect_limit);
+            lost = message.error();
+            continue;
+        }
+        lost.reset();
         if (message->has_refused())
             return std::unexpected(Error{static_cast<Errc>(std::min(message->refused().code(), 4u)), message->refused().message()});
         if (message->has_waits())
@@ -412,7 +423,7 @@ void StepRun::check_deadlines()
 // The daemon says nothing while tasks run here; when it closes the connection it is started anew.
 void StepRun::check_connection()
 {
-    if (auto message = channel_.receive(wire::deadline_in(record_limit)); !message)
+    if (auto message = channel_.receive(wire::deadline_in(reply_limit)); !message)
         reconnect_ = Clock::now();
 }
 
@@ -420,7 +431,7 @@ void StepRun::check_connection()
 bool StepRun::come_back()
 {
     auto connected = channel_.connect();
-    auto message = connected ? channel_.receive(wire::deadline_in(record_limit)) : std::unexpected(connected.error());
+    auto message = connected ? channel_.receive(wire::deadline_in(reply_limit)) : std::unexpected(connected.error());
     if (!message)
         return false;
     if (!message->has_grant() || message->grant().step() != grant_.step()) {

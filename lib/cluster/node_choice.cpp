@@ -1,5 +1,6 @@
 #include "cluster/node_choice.hpp"
 
+#include "model/huge_pages.hpp"
 #include "sched/obstacle.hpp"
 
 #include <algorithm>
@@ -75,11 +76,18 @@ bool could_start(const sched::NodesWanted& wanted, const std::vector<sched::Cand
     return sched::place_on_nodes(wanted, candidates).has_value(); // what fits by counts may have no place that is as wished
 }
 
-std::string none_selected(const NodeFilter& filter, const JobRequest& request)
+// What a site that wants it has to do.
+constexpr std::string_view isolation_advice = " (on kernels up to 6.6 every cgroup above the job's must be a partition root: see "
+                                              "jnoded.cgroup in jarvis.toml(5))";
+
+std::string none_selected(const State& state, const NodeFilter& filter, const JobRequest& request)
 {
     const auto& members = filter.members();
     if (std::ranges::all_of(members, [&](NodeId node) { return filter.excludes(node); }))
         return "all of its nodes are excluded";
+    if (std::ranges::any_of(members, [&](NodeId node) { return filter.selects(state.nodes[node.value]); }))
+        return fmt::format("it wants nodes to {}, and none can{}", filter.asked_text(),
+                           request.resources.wishes->isolated ? isolation_advice : "");
     return fmt::format("none of its {} nodes has the features {}", members.size(), *request.constraint);
 }
 
@@ -87,7 +95,7 @@ std::string none_selected(const NodeFilter& filter, const JobRequest& request)
 
 NodeFilter::NodeFilter(const State& state, const PartitionSettings& partition, const JobRequest& request)
     : state_(state), partition_(partition), request_(request), required_(ids_of(state, *request.node_list)),
-      excluded_(ids_of(state, *request.exclude))
+      excluded_(ids_of(state, *request.exclude)), asked_(asked_of_nodes(*request.resources.wishes))
 {
     // What a stored request says was read when it was made.
     if (!request.constraint->empty())
@@ -98,6 +106,7 @@ NodeFilter::NodeFilter(const State& state, const PartitionSettings& partition, c
 const std::vector<NodeId>& NodeFilter::members() const { return state_.index.members[state_.index.partitions.find(partition_.name)->second]; }
 
 bool NodeFilter::requires_node(NodeId node) const { return std::ranges::binary_search(required_, node); }
+std::string NodeFilter::asked_text() const { return ability_text(asked_); }
 bool NodeFilter::excludes(NodeId node) const { return std::ranges::binary_search(excluded_, node); }
 
 bool NodeFilter::may_be_one() const
@@ -150,13 +159,14 @@ std::string never_runs(const State& state, const PartitionSettings& partition, c
             continue;
         if (!node.registration || !node.shortfall.empty())
             return {}; // a node of unknown size may be large enough, and so may one that is repaired
-        candidates.push_back(filter.candidate(node, true));
+        if (filter.can_enforce(node))
+            candidates.push_back(filter.candidate(node, true));
     }
     if (filter.members().empty() || could_start(filter.wanted(), candidates))
         return {};
     const auto no_node = [&](std::string_view why) { return fmt::format("no node of partition {} can ever run {}: {}", partition.name, this_or_it, why); };
     if (candidates.empty())
-        return no_node(none_selected(filter, request));
+        return no_node(none_selected(state, filter, request));
     // Of a job that is to be on one node, all of it; else a task.
     const auto least = filter.wanted().nodes_max == 1 || candidates.size() == 1 ? request.resources.tasks : 1;
     if (auto why = too_large(state, filter, least, candidates); !why.empty())
@@ -173,7 +183,7 @@ std::optional<Placement> find_place(const State& state, const PartitionSettings&
         bool one_suffices = false;
         for (NodeId id : filter.members()) {
             const auto& node = state.nodes[id.value];
-            if (!usable(partition, node) || !filter.does_as_one(node) ||
+            if (!usable(partition, node) || !filter.can_enforce(node) || !filter.does_as_one(node) ||
                 sched::capacity_for_tasks(wanted, topology_of(node), nullptr) < tasks)
                 continue;
             one_suffices = true;
@@ -190,7 +200,7 @@ std::optional<Placement> find_place(const State& state, const PartitionSettings&
     std::size_t required = 0;
     for (NodeId id : filter.members()) {
         const auto& node = state.nodes[id.value];
-        if (!usable(partition, node) || !filter.selects(node))
+        if (!usable(partition, node) || !filter.can_enforce(node) || !filter.selects(node))
             continue;
         candidates.push_back(filter.candidate(node, false));
         required += candidates.back().required;

@@ -4,6 +4,7 @@
 #include "cluster/state.hpp"
 #include "sched/choose_nodes.hpp"
 
+#include <string>
 #include <string_view>
 
 namespace jarvis::cluster {
@@ -15,6 +16,7 @@ class NodeFilter {
     const JobRequest& request_;
     Constraint constraint_;
     std::vector<NodeId> required_, excluded_; // ascending
+    Capabilities asked_;                      // beyond what the partition requires
 
 public:
     NodeFilter(const State& state, const PartitionSettings& partition, const JobRequest& request);
@@ -26,6 +28,10 @@ public:
     bool has_features(const Node& node) const { return matches(constraint_, node.features); }
     // By what was asked, whatever its state.
     bool selects(const Node& node) const { return !excludes(node.id) && has_features(node); }
+    // Of a node that has registered: what the request asks of it beyond its partition's level.
+    bool can_enforce(const Node& node) const { return node.registration->capabilities.includes(asked_); }
+    // In words: "limit huge pages of 2M".
+    std::string asked_text() const;
     // One node may do.
     bool may_be_one() const;
     // As one node that may do, this one would.

@@ -3,6 +3,7 @@
 #include "base/units.hpp"
 #include "cluster/node_choice.hpp"
 #include "cluster/relation_reasons.hpp"
+#include "model/huge_pages.hpp"
 #include "sched/obstacle.hpp"
 
 namespace jarvis::cluster {
@@ -16,6 +17,7 @@ struct Rejections {
     std::uint32_t unwanted = 0;  // the request excludes them
     std::uint32_t features = 0;
     std::uint32_t confinement = 0;
+    std::uint32_t unable = 0;    // to enforce what the request asks for
     std::uint32_t small = 0;     // could not hold the job even when empty
     std::uint32_t busy = 0;
     const Node* freest = nullptr; // of the busy ones
@@ -64,6 +66,8 @@ Rejections count_rejections(const State& state, const PartitionSettings& partiti
             ++count.drained;
         else if (!usable(partition, node))
             ++count.confinement;
+        else if (!filter.can_enforce(node))
+            ++count.unable;
         else
             count_usable(filter, node, request.resources.tasks, count);
     }
@@ -79,7 +83,7 @@ std::string unusable_of_list(const State& state, const PartitionSettings& partit
     return {};
 }
 
-std::string list_of(const Rejections& count, const PartitionSettings& partition)
+std::string list_of(const Rejections& count, const PartitionSettings& partition, const JobRequest& request)
 {
     std::string text;
     auto add = [&](std::uint32_t n, std::string_view what) {
@@ -92,6 +96,7 @@ std::string list_of(const Rejections& count, const PartitionSettings& partition)
     add(count.unwanted, "excluded");
     add(count.features, "without the features");
     add(count.confinement, fmt::format("unable to confine at level {}", name(partition.confinement)));
+    add(count.unable, fmt::format("unable to {}", ability_text(asked_of_nodes(*request.resources.wishes))));
     add(count.small, "too small");
     add(count.busy, "busy");
     return text;
@@ -143,7 +148,7 @@ PartitionAdvice why_not(const State& state, std::uint32_t index, const Job& head
     const auto count = count_rejections(state, partition, *head.request);
     if (!count.freest) {
         advice.code = "NodesUnavailable";
-        advice.text = fmt::format("no node of partition {} can take it now: {}", partition.name, list_of(count, partition));
+        advice.text = fmt::format("no node of partition {} can take it now: {}", partition.name, list_of(count, partition, *head.request));
         return advice;
     }
     if (auto away = unusable_of_list(state, partition, *head.request); !away.empty()) {
@@ -156,7 +161,7 @@ PartitionAdvice why_not(const State& state, std::uint32_t index, const Job& head
     if (!count.one_suffices) {
         auto others = count;
         others.busy -= count.partly;
-        const auto list = list_of(others, partition);
+        const auto list = list_of(others, partition, *head.request);
         advice.text = fmt::format("needs {}; {} of the {} nodes of partition {} have room for some of it now{}", nodes_text(*head.request),
                                   count.partly, state.index.members[index].size(), partition.name, list.empty() ? "" : fmt::format(" ({})", list));
         return advice;
@@ -164,13 +169,13 @@ PartitionAdvice why_not(const State& state, std::uint32_t index, const Job& head
     const auto& node = *count.freest;
     const auto demand = sched::demand_on(head.request->resources, node.registration->topology, partition.default_memory_per_cpu);
     if (head.request->resources.exclusive) {
-        advice.text = fmt::format("needs a whole node of partition {}: {}", partition.name, list_of(count, partition));
+        advice.text = fmt::format("needs a whole node of partition {}: {}", partition.name, list_of(count, partition, *head.request));
         return advice;
     }
     advice.text = fmt::format("needs {} cores and {}; {} has {} cores and {} free", demand.cores, format_memory_size(demand.memory),
                               node.name, node.free.cores.count(), format_memory_size(node.free.total_memory()));
     if (state.index.members[index].size() > 1)
-        advice.text += fmt::format(" (nodes: {})", list_of(count, partition));
+        advice.text += fmt::format(" (nodes: {})", list_of(count, partition, *head.request));
     return advice;
 }
 

@@ -77,6 +77,11 @@ std::string cgroup_choice(const std::string& choice)
     return fmt::format("expected \"auto\", \"none\" or an absolute path, found \"{}\"", choice);
 }
 
+std::string device_choice(const std::string& choice)
+{
+    return choice == "managed" || choice == "strict" ? "" : fmt::format("expected \"managed\" or \"strict\", found \"{}\"", choice);
+}
+
 // The cluster's name stands in the names of folders and cgroups.
 constexpr std::size_t longest_name = 32;
 
@@ -316,6 +321,10 @@ Fields<Config> make_config_fields()
               recheck_range),
         field("jnoded.cgroup", &C::jnoded, &NodeDaemon::cgroup, restart_jnoded, "",
               "Where in a cgroup2 mount the node makes its tree: \"auto\", \"none\", or an absolute path.", cgroup_choice),
+        field("jnoded.devices", &C::jnoded, &NodeDaemon::devices, restart_jnoded, "",
+              "Which device files jobs may open: \"managed\" for all but those of the node's devices that they were not given, "
+              "\"strict\" for those that they were given and the usual ones alone (null, zero, random, tty, pts, fuse and the like).",
+              device_choice),
         field("jnoded.max_processes", &C::jnoded, &NodeDaemon::max_processes, restart_jnoded, "",
               "How many processes and threads a job may have on this node at once; 0 for no limit."),
         field("jnoded.shepherd", &C::jnoded, &NodeDaemon::shepherd, restart_jnoded, "",

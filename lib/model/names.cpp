@@ -36,6 +36,11 @@ constexpr std::array capability_names{
     std::pair{Capability::freeze, std::string_view("freeze")}, std::pair{Capability::kill, std::string_view("kill")},
     std::pair{Capability::devices, std::string_view("devices")},
     std::pair{Capability::hugetlb, std::string_view("hugetlb")},
+    std::pair{Capability::isolation, std::string_view("isolation")},
+    std::pair{Capability::pages_64k, std::string_view("pages_64K")}, std::pair{Capability::pages_1m, std::string_view("pages_1M")},
+    std::pair{Capability::pages_2m, std::string_view("pages_2M")},   std::pair{Capability::pages_16m, std::string_view("pages_16M")},
+    std::pair{Capability::pages_32m, std::string_view("pages_32M")}, std::pair{Capability::pages_512m, std::string_view("pages_512M")},
+    std::pair{Capability::pages_1g, std::string_view("pages_1G")},   std::pair{Capability::pages_16g, std::string_view("pages_16G")},
 };
 
 constexpr std::array confinement_names{std::pair{Confinement::none, std::string_view("none")},
@@ -78,7 +83,7 @@ Capabilities required_capabilities(Confinement level)
     set.add(Capability::freeze);
     set.add(Capability::kill);
     if (level == Confinement::full)
-        for (auto c : {Capability::cpuset, Capability::memory, Capability::pids, Capability::io})
+        for (auto c : {Capability::cpuset, Capability::memory, Capability::pids, Capability::io, Capability::devices})
             set.add(c);
     return set;
 }

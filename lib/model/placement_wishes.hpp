@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/interned.hpp"
+#include "base/memory_size.hpp"
 
 #include <cstdint>
 #include <string>
@@ -38,6 +39,13 @@ struct DeviceRequest {
     friend bool operator==(const DeviceRequest&, const DeviceRequest&) = default;
 };
 
+// --hugepages=[SIZE:]COUNT, on each node: no more than so many pages of that size.
+struct HugePages {
+    MemorySize size; // one of those that some kernel has (model/huge_pages.hpp)
+    std::uint32_t count = 0;
+    friend bool operator==(const HugePages&, const HugePages&) = default;
+};
+
 struct PlacementWishes {
     PlacePattern place = PlacePattern::close;
     MemoryBinding memory = MemoryBinding::prefer;
@@ -52,6 +60,8 @@ struct PlacementWishes {
     std::uint32_t plane = 0;             // tasks in a plane
     std::vector<DeviceRequest> devices;  // ascending by name and type
     bool near_devices = false;           // --gres-flags=enforce-binding: the cores are near all of them
+    std::vector<HugePages> huge_pages{}; // ascending by size
+    bool isolated = false;               // --cpu-isolation: the kernel's scheduler moves nothing to or from its cores
     friend bool operator==(const PlacementWishes&, const PlacementWishes&) = default;
 };
 
@@ -63,6 +73,8 @@ struct HashWishes {
         hash ^= std::uint64_t{wishes.tasks_per_numa} << 32 ^ std::uint64_t{wishes.threads_per_core} << 48;
         for (const auto& device : wishes.devices)
             hash = keyed_hash(device.resource, hash ^ device.count);
+        for (const auto& pages : wishes.huge_pages)
+            hash = keyed_hash({}, hash ^ static_cast<std::uint64_t>(pages.size.bytes) ^ pages.count);
         return keyed_hash({}, hash);
     }
 };

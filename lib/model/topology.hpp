@@ -84,6 +84,16 @@ enum class Capability : std::uint32_t {
     kill = 1 << 5,
     devices = 1 << 6,
     hugetlb = 1 << 7,
+    isolation = 1 << 8, // cores that the kernel's scheduler leaves alone: cpuset.cpus.partition=isolated
+    // Huge pages of one size each; they come with hugetlb.
+    pages_64k = 1 << 16,
+    pages_1m = 1 << 17,
+    pages_2m = 1 << 18,
+    pages_16m = 1 << 19,
+    pages_32m = 1 << 20,
+    pages_512m = 1 << 21,
+    pages_1g = 1 << 22,
+    pages_16g = 1 << 23,
 };
 
 class Capabilities {
@@ -103,7 +113,7 @@ public:
 enum class Confinement : std::uint8_t {
     none = 0,  // process groups, subreaper and affinity only
     track = 1, // and follow, freeze and kill by cgroup
-    full = 2,  // and cpuset, memory, pids, io
+    full = 2,  // and cpuset, memory, pids, io, devices
 };
 Capabilities required_capabilities(Confinement level);
 // The highest level whose capabilities are all there.

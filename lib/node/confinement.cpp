@@ -1,5 +1,6 @@
 #include "node/confinement.hpp"
 
+#include "model/huge_pages.hpp"
 #include "node/job_environment.hpp"
 
 #include <algorithm>
@@ -33,6 +34,24 @@ std::vector<std::uint32_t> nodes_with_memory(const Topology& topology, Wanted wa
     return nodes;
 }
 
+// Written whatever this node said that it can: the controller chose it because it said so, and what it cannot after all is told.
+void isolate(const std::string& pus, std::vector<CgroupValue>& values)
+{
+    values.push_back({"cpuset.cpus.exclusive", pus, true}); // since Linux 6.7, where the groups above need not be partitions then
+    values.push_back({"cpuset.cpus.partition", "isolated"});
+}
+
+// What is not reserved is refused by mmap(2); a page above the other limit is a SIGBUS.
+void limit_huge_pages(const std::vector<HugePages>& wanted, std::vector<CgroupValue>& values)
+{
+    for (const auto& pages : wanted)
+        if (const auto* size = find_huge_page_size(pages.size)) {
+            const auto bytes = fmt::format("{}", (pages.size * pages.count).bytes);
+            values.push_back({fmt::format("hugetlb.{}.max", size->in_cgroup), bytes});
+            values.push_back({fmt::format("hugetlb.{}.rsvd.max", size->in_cgroup), bytes, true}); // since Linux 5.7
+        }
+}
+
 } // namespace
 
 std::vector<std::uint32_t> memory_nodes(const NodePlacement& placement, const Topology& topology)
@@ -52,7 +71,7 @@ std::vector<std::uint32_t> memory_nodes(const NodePlacement& placement, const To
 MemorySize high_mark(MemorySize max) { return max - std::min(MemorySize{max.bytes / margin_part}, widest_margin); }
 
 std::vector<CgroupValue> job_limits(const NodePlacement& placement, const std::vector<std::uint32_t>& pus,
-                                    const std::vector<std::uint32_t>& nodes, bool continue_after_oom,
+                                    const std::vector<std::uint32_t>& nodes, const JobRequest& request,
                                     const ConfinementSettings& settings)
 {
     const auto& can = settings.capabilities;
@@ -61,6 +80,8 @@ std::vector<CgroupValue> job_limits(const NodePlacement& placement, const std::v
         values.push_back({"cpuset.cpus", format_pus(pus)});
         if (!nodes.empty())
             values.push_back({"cpuset.mems", format_pus(nodes)});
+        if (request.resources.wishes->isolated)
+            isolate(format_pus(pus), values);
     }
     if (can.has(Capability::memory)) {
         if (const auto max = placement.total_memory(); max.bytes > 0) {
@@ -69,7 +90,7 @@ std::vector<CgroupValue> job_limits(const NodePlacement& placement, const std::v
             // Else a job would use, beside its memory, as much of the swap as there is.
             values.push_back({"memory.swap.max", "0", true});
         }
-        values.push_back({"memory.oom.group", continue_after_oom ? "0" : "1"});
+        values.push_back({"memory.oom.group", request.continue_after_oom ? "0" : "1"});
     }
     if (can.has(Capability::pids) && settings.max_processes > 0)
         values.push_back({"pids.max", fmt::format("{}", settings.max_processes)});
@@ -77,6 +98,7 @@ std::vector<CgroupValue> job_limits(const NodePlacement& placement, const std::v
     values.push_back({"cpu.weight", fmt::format("{}", weight(cores)), true});
     if (can.has(Capability::io))
         values.push_back({"io.weight", fmt::format("default {}", weight(cores)), true}); // there with the iocost policy alone
+    limit_huge_pages(request.resources.wishes->huge_pages, values);
     return values;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/memory_size.hpp"
+#include "model/job_request.hpp"
 #include "model/placement.hpp"
 #include "model/topology.hpp"
 
@@ -30,9 +31,9 @@ struct ConfinementSettings {
 std::vector<std::uint32_t> memory_nodes(const NodePlacement& placement, const Topology& topology);
 
 // Of job_<id>. `pus` are what the job is bound to, `nodes` its memory_nodes(); cores that are only counted have neither.
-// With continue_after_oom the kernel kills one process of a job that is out of memory, and else all of them.
+// Of the request counts what it says of its group (its wishes, continue_after_oom), not how much it asked for.
 std::vector<CgroupValue> job_limits(const NodePlacement& placement, const std::vector<std::uint32_t>& pus,
-                                    const std::vector<std::uint32_t>& nodes, bool continue_after_oom,
+                                    const std::vector<std::uint32_t>& nodes, const JobRequest& request,
                                     const ConfinementSettings& settings);
 
 // Of all jobs together, so that what is not offered is left to the system. `bound`: cores stand for real ones.

@@ -26,6 +26,7 @@ struct ExitFacts {
     std::string launch_error;                // why not
     LaunchFault launch_fault = LaunchFault::none;
     std::string out_of_memory{}; // not empty: the kernel killed some of it for want of memory, in words
+    std::string unfit{};         // not empty: this node did not keep its promise while the job ran, and should get no more jobs
     Usage usage;
     // False: the exit record was there before the first signal of a stop was sent, so the stop ended nothing.
     bool stop_reached = true;

@@ -146,7 +146,8 @@ std::vector<std::string> job_environment(const StartOrder& order, const NodeFact
     set("JARVIS_RESTART_COUNT", order.key.incarnation.value - 1);
     set("JARVIS_CONF", facts.configuration);
     set("JARVIS_TMPDIR", temporary_folder);
-    set("JARVIS_STEP_SOCKET", facts.step_socket);
+    if (!facts.step_socket.empty())
+        set("JARVIS_STEP_SOCKET", facts.step_socket);
 
     std::vector<std::string> environment;
     environment.reserve(variables.size());

@@ -59,8 +59,9 @@ void confine(LaunchPlan& plan, const StartOrder& order, const LaunchSettings& se
     plan.confined = settings.confinement.capabilities.has(Capability::cpuset) && !plan.pus.empty();
     if (plan.confined)
         plan.numa_nodes = memory_nodes(order.placement, topology);
-    plan.cgroup_values =
-        job_limits(order.placement, plan.pus, plan.numa_nodes, order.request.continue_after_oom, settings.confinement);
+    plan.cgroup_values = job_limits(order.placement, plan.pus, plan.numa_nodes, order.request, settings.confinement);
+    if (settings.confinement.capabilities.has(Capability::devices))
+        plan.devices = device_files(order.placement, topology, settings.devices);
 }
 
 } // namespace
@@ -111,6 +112,8 @@ Result<LaunchPlan> plan_launch(const StartOrder& order, const LaunchSettings& se
     plan.temporary_folder = fmt::format("{}/{}{}", settings.temporary_root, temporary_folder_prefix(settings.facts.node_name), folder);
     if (!settings.jobs_cgroup.empty())
         confine(plan, order, settings, topology);
+    if (settings.bound)
+        plan.memory_policy = memory_policy(request.resources.wishes->memory, order.placement, topology);
     expand_paths(plan, order, settings.facts);
     plan.environment = job_environment(order, settings.facts, plan.pus, plan.temporary_folder);
     return plan;

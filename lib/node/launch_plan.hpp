@@ -4,9 +4,12 @@
 #include "base/result.hpp"
 #include "model/topology.hpp"
 #include "node/confinement.hpp"
+#include "node/device_files.hpp"
 #include "node/job_environment.hpp"
+#include "node/memory_policy.hpp"
 #include "node/node_core.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +23,7 @@ struct LaunchSettings {
     std::string jobs_folder;              // of the run-time folder
     std::string jobs_cgroup;              // absolute path of <tree>/jobs; empty: confinement level none
     ConfinementSettings confinement;      // what that tree can do
+    DeviceSettings devices;               // where that tree can confine them
     std::string temporary_root;           // where JARVIS_TMPDIR folders are made
     std::vector<ResourceLimit> limits;    // of every job, by name as getrlimit(2) has it without RLIMIT_
     std::vector<ResourceLimit> ceilings;  // hard limits that the daemon cannot raise for a job
@@ -46,6 +50,8 @@ struct LaunchPlan {
     std::vector<CgroupValue> cgroup_values; // to be written there
     std::vector<std::uint32_t> numa_nodes;  // by the kernel's numbers, that the job's memory may come from
     bool confined = false;                  // its first process proves that `pus` and `numa_nodes` hold
+    std::optional<DeviceFiles> devices{};   // nothing: it may open whatever its user may
+    MemoryPolicy memory_policy{};           // of its first process
     std::string temporary_folder;
 
     friend bool operator==(const LaunchPlan&, const LaunchPlan&) = default;

@@ -347,7 +347,7 @@ class Step {
     // Also of a job that was stopped meanwhile: the next one would fare no better.
     static std::string unfit(const ExitFacts& facts)
     {
-        return facts.launch_fault == LaunchFault::node ? facts.launch_error : std::string();
+        return facts.launch_fault == LaunchFault::node ? facts.launch_error : facts.unfit;
     }
 
     static JobEnd judge(const NodeJob& job, const ExitFacts& facts)

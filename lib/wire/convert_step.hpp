@@ -1,9 +1,9 @@
-// Between the model's ends of steps and the messages of step.proto, as convert.hpp does it for the others.
+// Between the model's ends of steps and the messages of step_end.proto, as convert.hpp does it for the others.
 #pragma once
 
 #include "base/result.hpp"
 #include "model/step.hpp"
-#include "step.pb.h"
+#include "step_end.pb.h"
 
 namespace jarvis::wire {
 

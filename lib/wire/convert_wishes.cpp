@@ -1,6 +1,7 @@
 // How a job wants to lie inside its nodes.
 #include "wire/convert.hpp"
 
+#include "model/huge_pages.hpp"
 #include "wire/limits.hpp"
 
 namespace jarvis::wire {
@@ -39,6 +40,22 @@ Result<std::vector<jarvis::DeviceRequest>> devices_from(const google::protobuf::
     return devices;
 }
 
+Result<std::vector<jarvis::HugePages>> huge_pages_from(const google::protobuf::RepeatedPtrField<HugePages>& messages)
+{
+    std::vector<jarvis::HugePages> all;
+    for (const auto& message : messages) {
+        const jarvis::HugePages pages{MemorySize{message.size()}, message.count()};
+        if (!capability_for(pages.size))
+            return fail(Errc::invalid, "huge pages of {} bytes: no kernel has them", message.size());
+        if (pages.count < 1 || pages.count > limits::huge_pages)
+            return fail(Errc::invalid, "{} huge pages: from 1 to {} are possible", pages.count, limits::huge_pages);
+        if (!all.empty() && all.back().size >= pages.size)
+            return fail(Errc::invalid, "huge pages are out of order");
+        all.push_back(pages);
+    }
+    return all;
+}
+
 } // namespace
 
 PlacementWishes to_message(const jarvis::PlacementWishes& wishes)
@@ -62,6 +79,12 @@ PlacementWishes to_message(const jarvis::PlacementWishes& wishes)
         device_message.set_count(device.count);
     }
     message.set_near_devices(wishes.near_devices);
+    for (const auto& pages : wishes.huge_pages) {
+        auto& pages_message = *message.add_huge_pages();
+        pages_message.set_size(pages.size.bytes);
+        pages_message.set_count(pages.count);
+    }
+    message.set_isolated(wishes.isolated);
     return message;
 }
 
@@ -87,6 +110,9 @@ Result<jarvis::PlacementWishes> from_message(const PlacementWishes& message)
     auto devices = devices_from(message.devices());
     if (!devices)
         return std::unexpected(std::move(devices.error()));
+    auto huge_pages = huge_pages_from(message.huge_pages());
+    if (!huge_pages)
+        return std::unexpected(std::move(huge_pages.error()));
     return jarvis::PlacementWishes{.place = *place,
                                    .memory = *memory,
                                    .alone_on = *alone_on,
@@ -99,7 +125,9 @@ Result<jarvis::PlacementWishes> from_message(const PlacementWishes& message)
                                    .inside = *inside,
                                    .plane = message.plane(),
                                    .devices = std::move(*devices),
-                                   .near_devices = message.near_devices()};
+                                   .near_devices = message.near_devices(),
+                                   .huge_pages = std::move(*huge_pages),
+                                   .isolated = message.isolated()};
 }
 
 } // namespace jarvis::wire

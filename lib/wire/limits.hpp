@@ -54,5 +54,6 @@ constexpr std::uint32_t distance = 255;     // the kernel's, one byte in ACPI's 
 constexpr std::size_t devices = 1 << 12;    // of one node
 constexpr std::size_t device_paths = 16;
 constexpr std::size_t device_requests = 64; // of a job
+constexpr std::uint32_t huge_pages = 1 << 24; // of one size, of a job on a node
 
 } // namespace jarvis::wire::limits

@@ -197,8 +197,11 @@ AT(jarvis_launch, cgroup_fd, 152);
 AT(jarvis_launch, reserved, 156);
 AT(jarvis_launch, numa_nodes, 160);
 AT(jarvis_launch, numa_node_count, 168);
-AT(jarvis_launch, reserved2, 172);
-SIZE(jarvis_launch, 176);
+AT(jarvis_launch, memory_policy, 172);
+AT(jarvis_launch, policy_nodes, 176);
+AT(jarvis_launch, policy_node_count, 184);
+AT(jarvis_launch, reserved2, 188);
+SIZE(jarvis_launch, 192);
 
 AT(jarvis_handle, struct_size, 0);
 AT(jarvis_handle, pid, 4);

@@ -11,9 +11,12 @@
     f  jobs and latencies beside a load of queries (queries.py)
     g  what a job costs the controller: CPU and messages (cost.py)
     h  what placement inside a node costs, and what it is good for (placement.py)
+    i  what a job's cgroup costs, beside the bare calls that make and remove it (job_cgroup.py)
+    j  steps inside a job (steps.py)
+    k  jobs a second that are followed by cgroup, beside jobs that are not (levels.py)
 
 --folder is where the controller's state and the jobs' output go (default: a new folder in /tmp): its disk is measured too.
---peer slurm measures a, b, d and f of Slurm, as Debian packages it.
+--peer slurm measures a, b, d, f and j of Slurm, as Debian packages it.
 """
 import argparse
 import functools
@@ -26,8 +29,9 @@ import tempfile
 from measure import Table, bench
 from systems import Jarvis
 
-LETTERS = {"a": "submits", "b": "end_to_end", "c": "latency", "d": "depth", "e": "restart", "f": "queries", "g": "cost", "h": "placement"}
-PEER_LETTERS = "abdf"
+LETTERS = {"a": "submits", "b": "end_to_end", "c": "latency", "d": "depth", "e": "restart", "f": "queries", "g": "cost", "h": "placement",
+           "i": "job_cgroup", "j": "steps", "k": "levels"}
+PEER_LETTERS = "abdfj"
 
 
 class Bench:

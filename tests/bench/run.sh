@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds release and measures: run.sh [a b c d e f g h | all] [--quick] [--json FILE] [--folder DIR] [--peer slurm]; see bench.py.
+# Builds release and measures: run.sh [a b c d e f g h i j k | all] [--quick] [--json FILE] [--folder DIR] [--peer slurm]; see bench.py.
 # "run.sh nodes" measures what many nodes cost the controller instead: see nodes.py.
 set -eu
 cd "$(dirname "$0")/../.."

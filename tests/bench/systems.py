@@ -29,8 +29,9 @@ class Jarvis:
     load_jobs, load_starts = 5000, 200  # in one measurement beside queries
     users = 1000 if IS_ROOT else 0
 
-    def __init__(self, nodes=1, cores=64, script=SCRIPT):
-        how = {"start": False, "keep": True, "log": 'level = "info"', "limits": "requests_per_second = 0", "node_cores": cores // nodes}
+    def __init__(self, nodes=1, cores=64, script=SCRIPT, **settings):
+        """settings: of Cluster, beside those that every measurement needs."""
+        how = settings | {"start": False, "keep": True, "log": 'level = "info"', "limits": "requests_per_second = 0", "node_cores": cores // nodes}
         self.c = Cluster(**how) if nodes == 1 else Network(nodes=nodes, **how)
         self.c.jctld.environment["LD_PRELOAD"] = f"{BUILD}/bench/libbench_users.so"
         self.script = self.c.script(script)
@@ -86,6 +87,18 @@ class Jarvis:
     def query_load_words(self, rate, connections, socket):
         """A program that asks for the first jobs at that rate until its input ends."""
         return [program("queries"), f"socket={socket}", f"rate={rate}", f"connections={connections}", "ids=100"]
+
+    # --- steps
+
+    def step_words(self):
+        return [*self.words("jrun"), "-n1"]
+
+    def output_of(self, script, tasks):
+        record = self.c.run_job("-n", str(tasks), script=script)
+        self.submitted += 1
+        if record["state"] != "COMPLETED":
+            raise Failure(f"the job with the steps: {record}")
+        return record["text"]
 
     # --- submits
 

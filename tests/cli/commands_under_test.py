@@ -9,7 +9,7 @@ import unittest
 BUILD = pathlib.Path(os.environ.get("JARVIS_BUILD_DIR", "build/debug")).resolve()
 SOURCE = pathlib.Path(os.environ.get("JARVIS_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 BIN = BUILD / "bin"
-COMMANDS = ("jsub", "jqueue", "jcancel", "jhold", "jrelease", "jsuspend", "jresume", "jrequeue", "jnodes", "jacct", "jstat", "jeff", "jadmin")
+COMMANDS = ("jsub", "jrun", "jqueue", "jcancel", "jhold", "jrelease", "jsuspend", "jresume", "jrequeue", "jnodes", "jacct", "jstat", "jeff", "jadmin")
 
 
 class Commands(unittest.TestCase):

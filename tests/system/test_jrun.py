@@ -197,6 +197,28 @@ pgrep -f 'sleep 600' -a | grep {mark}; jrun -n 4 -I true || sleep 1; jrun -n 4 -
         self.c.run("jcancel", job, check=0)
         self.c.wait_job(job)
 
+    # --- afterwards
+
+    def test_steps_are_in_the_accounting(self):
+        record = self.c.run_job("-n", "2", script=job_script("jrun -n 2 true; jrun -n 1 -J solve sh -c 'exit 3'; jrun -n 1 sh -c 'kill -9 $$'; true"))
+        job = record["id"]
+        found = self.c.json("jacct", "--steps", "--json", "-j", job)["jobs"][0]
+        self.assertEqual((found["steps_ended"], found["steps_failed"]), (3, 2), found)
+        steps = {step["step"]: step for step in found["steps"]}
+        self.assertEqual([(n, steps[n]["name"], steps[n]["state"], steps[n]["exit_code"], steps[n]["signal"], steps[n]["tasks"]) for n in sorted(steps)],
+                         [(0, "true", "COMPLETED", 0, None, 2), (1, "solve", "FAILED", 3, None, 1), (2, "sh", "FAILED", 0, 9, 1)])
+        for step in steps.values():
+            self.assertEqual((step["nodes"], step["node_count"]), (self.c.node, 1))
+            self.assertLessEqual(step["started"], step["ended"])
+        table = self.c.run("jacct", "--steps", "-j", job, "--format", "id,name,state,exit", check=0).out
+        self.assertEqual([line.split()[0] for line in table.splitlines()[1:]], [job, f"{job}.0", f"{job}.1", f"{job}.2"])
+        self.assertNotIn("steps", self.c.json("jacct", "--json", "-j", job)["jobs"][0])
+
+    def test_many_short_steps_are_all_accounted(self):
+        job = self.c.run_job("-n", "4", script=job_script("for i in $(seq 50); do jrun -n 1 true & jrun -n 1 true & jrun -n 1 true & wait; done"))["id"]
+        found = self.c.json("jacct", "--steps", "--json", "-j", job)["jobs"][0]
+        self.assertEqual(sorted(step["step"] for step in found["steps"]), list(range(150)))
+
     # --- outside a job
 
     def test_outside(self):

@@ -132,13 +132,8 @@ def main():
     unittest.main(module="__main__", verbosity=2)
 
 
-def run_here(**options):
-    """On the host: boots a machine and runs the calling script in it. There: runs its tests."""
-    if IN_GUEST:
-        import jarvis_cluster   # noqa: PLC0415
-        jarvis_cluster.main()
-    skip_if_switched_off()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+def boot_and_run_here(options):
+    """Boots a machine and runs the calling script in it; returns the exit code."""
     slowdown = SLOWDOWN * float(os.environ.get("JARVIS_TEST_SLOWDOWN", "1"))
     environment = [f"{name}={os.environ[name]}" for name in ENVIRONMENT if name in os.environ]
     options["env"] = [*options.get("env", []), *environment, f"JARVIS_TEST_SLOWDOWN={slowdown:g}", "PYTHONUNBUFFERED=1"]
@@ -148,7 +143,19 @@ def run_here(**options):
         code = harness.wait()
     finally:
         stop(harness)
-    print(f"the machine took {time.monotonic() - began:.0f} s")
+    print(f"the machine took {time.monotonic() - began:.0f} s", flush=True)
     if code == SKIPPED:
         print("all tests were skipped, in a machine that was made for them")
-    sys.exit(1 if code else 0)
+    return code
+
+
+def run_here(*machines, **options):
+    """On the host: boots a machine and runs the calling script in it. There: runs its tests. With several machines, each a
+    dict of options beside the common ones, this is done in one after the other, to the last one whatever the others say."""
+    if IN_GUEST:
+        import jarvis_cluster   # noqa: PLC0415
+        jarvis_cluster.main()
+    skip_if_switched_off()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    codes = [boot_and_run_here(options | machine) for machine in machines or ({},)]
+    sys.exit(1 if any(codes) else 0)

@@ -86,6 +86,8 @@ public:
             check_cpus();
         if (child_.numa_nodes)
             check_numa_nodes();
+        if (child_.policy_nodes)
+            set_memory_policy();
         umask(static_cast<mode_t>(launch_.umask & 0777));
     }
 
@@ -147,6 +149,26 @@ private:
         if (syscall(SYS_get_mempolicy, nullptr, found.bits, Set::words * Set::word_bits, nullptr, MPOL_F_MEMS_ALLOWED) == 0 &&
             !same(found, *child_.numa_nodes))
             fail(Step::memory_promise);
+    }
+
+    // A kernel without NUMA has one node, and on that each policy is the same.
+    void set_memory_policy() const
+    {
+        if (syscall(SYS_set_mempolicy, mode_of(launch_.memory_policy), child_.policy_nodes->bits, Set::words * Set::word_bits) == 0 ||
+            errno == ENOSYS)
+            return;
+        if (launch_.memory_policy != JARVIS_MEMORY_PREFER) // that is a wish
+            fail(Step::memory_policy);
+    }
+
+    static int mode_of(std::uint32_t policy)
+    {
+        switch (policy) {
+        case JARVIS_MEMORY_PREFER: return MPOL_PREFERRED_MANY; // since Linux 5.15
+        case JARVIS_MEMORY_BIND: return MPOL_BIND;
+        case JARVIS_MEMORY_INTERLEAVE: return MPOL_INTERLEAVE;
+        default: return -1; // the kernel refuses it, with EINVAL
+        }
     }
 
     static bool same(const Set& a, const Set& b)

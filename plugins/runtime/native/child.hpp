@@ -23,7 +23,8 @@ enum class Step : int {
     descriptors,
     execute,
     cpu_promise,   // it may not run on exactly the CPUs that it was promised
-    memory_promise // nor have memory of exactly the NUMA nodes
+    memory_promise, // nor have memory of exactly the NUMA nodes
+    memory_policy
 };
 
 // A set of CPUs or NUMA nodes, as the kernel has them.
@@ -58,6 +59,7 @@ struct Child {
     std::size_t affinity_size = 0;  // 0: leave it
     const Set* cpus = nullptr;      // promised: checked; null: not
     const Set* numa_nodes = nullptr;
+    const Set* policy_nodes = nullptr; // of launch->memory_policy; null: it stays as it is
     bool join_cgroup = false;       // the clone did not put us there
     Failure* failure = nullptr;     // in memory that the parent sees
 };

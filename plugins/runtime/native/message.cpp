@@ -157,6 +157,13 @@ std::uint32_t explain(const jarvis_launch& launch, const Failure& failure, char*
         std::snprintf(text, size, "its first process may have memory of NUMA nodes %s, and was promised %s", list_of(failure.found).text,
                       list_of(Set(launch.numa_nodes, launch.numa_node_count)).text);
         return JARVIS_FAULT_NODE;
+    case Step::memory_policy:
+        std::snprintf(text, size, "cannot set the memory policy (%s) for NUMA nodes %s: %s",
+                      launch.memory_policy == JARVIS_MEMORY_BIND         ? "bind"
+                      : launch.memory_policy == JARVIS_MEMORY_INTERLEAVE ? "interleave"
+                                                                         : "unknown",
+                      list_of(Set(launch.policy_nodes, launch.policy_node_count)).text, why.text);
+        break;
     case Step::none:
         break;
     }

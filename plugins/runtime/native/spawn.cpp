@@ -110,6 +110,13 @@ std::uint32_t numa_node_count(const jarvis_launch& launch)
     return launch.struct_size >= offsetof(jarvis_launch, numa_node_count) + sizeof launch.numa_node_count ? launch.numa_node_count : 0;
 }
 
+// Nor has it a policy.
+bool has_memory_policy(const jarvis_launch& launch)
+{
+    return launch.struct_size >= offsetof(jarvis_launch, policy_node_count) + sizeof launch.policy_node_count &&
+           launch.memory_policy != JARVIS_MEMORY_DEFAULT;
+}
+
 // Where a child with a copy of our memory leaves its failure.
 class SharedFailure {
     void* page_ = mmap(nullptr, sizeof(Failure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -204,6 +211,11 @@ pid_t spawn(const jarvis_launch& launch, Failure& failure)
             numa_nodes = Set(launch.numa_nodes, launch.numa_node_count);
             child.numa_nodes = &numa_nodes;
         }
+    }
+    Set policy_nodes;
+    if (has_memory_policy(launch)) {
+        policy_nodes = Set(launch.policy_nodes, launch.policy_node_count);
+        child.policy_nodes = &policy_nodes;
     }
     failure = {};
     const long pid = clone_child(child, failure);

@@ -1,4 +1,4 @@
-"""Slurm as the benchmarks see it: has what systems.Jarvis has, as far as a, b, d and f ask for it."""
+"""Slurm as the benchmarks see it: has what systems.Jarvis has, as far as a, b, d, f and i ask for it."""
 import json
 import pathlib
 import shutil
@@ -82,6 +82,19 @@ class Peer:
         """Without a server to ask, a control that asks nobody."""
         nobody = 'echo ready; cat; echo "{\\"answered\\": 0, \\"seconds\\": 1}"'
         return [self.query_program, rate, 8, 100] if socket is None else ["sh", "-c", nobody]
+
+    # --- steps
+
+    def step_words(self):
+        return [*self.words("srun"), "-n1", "--exact"]
+
+    def output_of(self, script, tasks):
+        path, output = self.folder / "steps.sh", self.folder / "steps.out"
+        path.write_text(script)
+        path.chmod(0o755)
+        self.s.run("sbatch", "-Q", "-W", "-n", tasks, "-o", output, "-e", self.folder / "steps.err", path)
+        self.submitted += 1
+        return output.read_text()
 
     # --- submits
 

@@ -143,6 +143,29 @@ BOOST_AUTO_TEST_CASE(devices)
                "--gres-flags=enforce-binding is about devices: ask for some with --gres, or leave it out");
 }
 
+BOOST_AUTO_TEST_CASE(huge_pages)
+{
+    using Pages = std::vector<HugePages>;
+    BOOST_TEST((wishes({"--hugepages=512"}).huge_pages == Pages{{mebibytes(2), 512}}));
+    BOOST_TEST((wishes({"--hugepages=1G:4,512"}).huge_pages == Pages{{mebibytes(2), 512}, {mebibytes(1024), 4}}));
+    BOOST_TEST((wishes({}, {"JSUB_HUGEPAGES=64K:1"}).huge_pages == Pages{{MemorySize{65536}, 1}}));
+    BOOST_TEST(wishes({"--hugepages=none"}, {}, "#JSUB --hugepages=3\n").huge_pages.empty());
+    BOOST_TEST(refusal({"--hugepages=3M:1"}) ==
+               "--hugepages: \"3M:1\": there are no huge pages of 3M; there are 64K, 1M, 2M, 16M, 32M, 512M, 1G, 16G");
+    BOOST_TEST(refusal({"--hugepages=2M:0"}) == "--hugepages: \"2M:0\": count: expected a number from 1 to 16777216, found \"0\"");
+    BOOST_TEST(refusal({"--hugepages=2M:"}).starts_with("--hugepages: \"2M:\": count: expected a number"));
+    BOOST_TEST(refusal({"--hugepages=4,2M:8"}) == "--hugepages: huge pages of 2M are there twice; give one count for all of them");
+}
+
+BOOST_AUTO_TEST_CASE(isolated_cores)
+{
+    BOOST_TEST(wishes({"--cpu-isolation"}).isolated);
+    BOOST_TEST(wishes({"--cpu-isolation=yes"}).isolated);
+    BOOST_TEST(!wishes({"--cpu-isolation=no"}, {}, "#JSUB --cpu-isolation\n").isolated);
+    BOOST_TEST(wishes({}, {"JSUB_CPU_ISOLATION=1"}).isolated);
+    BOOST_TEST(refusal({"--cpu-isolation=maybe"}).starts_with("--cpu-isolation: expected yes, no; found \"maybe\""));
+}
+
 BOOST_AUTO_TEST_CASE(options_of_other_schedulers_say_what_to_use)
 {
     const std::string use = "ask for GPUs on each node with --gres=gpu:N, or --gres=gpu:TYPE:N";
@@ -162,6 +185,7 @@ BOOST_AUTO_TEST_CASE(in_words)
                       "--mem-bind=interleave", "--exclusive=package"}) ==
                "each task inside one NUMA node, interleaved memory, 2 gpu, 1 nic, cores near the devices, whole packages, at most 8 tasks per "
                "package, at most 1 task per L3 cache");
+    BOOST_TEST(words({"--hugepages=1,1G:4", "--cpu-isolation"}) == "close, at most 1 huge page of 2M, at most 4 huge pages of 1G, isolated cores");
     wire::PlacementWishes newer;
     newer.set_place(9);
     BOOST_TEST(wishes_text(newer) == "unknown");

@@ -49,6 +49,28 @@ BOOST_AUTO_TEST_CASE(a_job_waits_for_memory_next_to_its_cores_and_says_so)
     BOOST_TEST(c.running() == "2 3");
 }
 
+BOOST_AUTO_TEST_CASE(what_no_node_can_enforce_is_refused)
+{
+    auto c = one_node(2);
+    const PlacementWishes pages{.huge_pages = {{mebibytes(2), 8}, {mebibytes(1024), 1}}};
+    const std::string refused = "invalid: no node of partition batch can ever run this: it wants nodes to ";
+    BOOST_TEST(c.submit(job().wishes(pages)) == refused + "limit huge pages of 2M and 1G, and none can");
+    BOOST_TEST(c.submit(job().wishes({.isolated = true})).starts_with(
+        refused + "isolate cores, and none can (on kernels up to 6.6 every cgroup above the job's must be a partition root"));
+    auto& able = c.machines["n2"];
+    for (auto capability : {Capability::hugetlb, Capability::pages_2m, Capability::isolation})
+        able.capabilities.add(capability);
+    c.join("n2");
+    BOOST_TEST(c.submit(job().wishes(pages)).starts_with(refused)); // not with 1G
+    c.submit(job().wishes({.huge_pages = {{mebibytes(2), 8}}, .isolated = true}));
+    BOOST_TEST(c.running() == "1");
+    BOOST_TEST((c.at(1).run->placement.nodes[0].node == NodeId{1}));
+    c.submit(job().cpus(4).wishes({.isolated = true})); // n1 is free
+    BOOST_TEST(c.running() == "1");
+    c.lose("n2");
+    BOOST_TEST(c.reason(2) == "NodesUnavailable: no node of partition batch can take it now: 1 not connected, 1 unable to isolate cores");
+}
+
 BOOST_AUTO_TEST_CASE(a_device_belongs_to_one_job)
 {
     auto c = one_node();

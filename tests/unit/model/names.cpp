@@ -55,6 +55,7 @@ BOOST_AUTO_TEST_CASE(confinement_levels_are_sets_of_capabilities)
     BOOST_TEST(format_capabilities({}) == "none");
     track.add(Capability::memory);
     BOOST_TEST((confinement_of(track) == Confinement::track));
+    BOOST_TEST(format_capabilities(required_capabilities(Confinement::full)) == "cpuset,memory,pids,io,freeze,kill,devices");
     BOOST_TEST(required_capabilities(Confinement::full).includes(required_capabilities(Confinement::track)));
 }
 

@@ -144,4 +144,22 @@ BOOST_AUTO_TEST_CASE(a_node_with_cpusets_confines_and_one_without_only_follows)
     BOOST_REQUIRE_GE(confined->cgroup_values.size(), 2u);
     BOOST_TEST((confined->cgroup_values[0] == CgroupValue{"cpuset.cpus", "1,3"}));
     BOOST_TEST((confined->cgroup_values[1] == CgroupValue{"cpuset.mems", "3"}));
+    BOOST_TEST(!confined->devices.has_value());
+    topology.devices = {{.resource = "gpu", .paths = {"/dev/gpu0"}}};
+    with.confinement.capabilities.add(Capability::devices);
+    const auto kept_off = plan_launch(launch_order(), with, topology);
+    BOOST_REQUIRE((kept_off.has_value() && kept_off->devices.has_value()));
+    BOOST_TEST(kept_off->devices->withheld == std::vector<std::string>{"/dev/gpu0"});
+}
+
+BOOST_AUTO_TEST_CASE(memory_has_a_policy_where_cores_are_real_ones)
+{
+    auto topology = two_cores_with_threads();
+    topology.numa_nodes = {{.os_index = 3, .memory = mebibytes(500), .cores = CoreSet::range(0, 2)}};
+    auto o = launch_order();
+    o.request.resources.wishes = PlacementWishes{.memory = MemoryBinding::interleave};
+    BOOST_TEST((plan_launch(o, settings(), topology)->memory_policy == MemoryPolicy{MemoryPolicyKind::interleave, {3}}));
+    auto counted = settings();
+    counted.bound = false;
+    BOOST_TEST((plan_launch(o, counted, topology)->memory_policy == MemoryPolicy{}));
 }

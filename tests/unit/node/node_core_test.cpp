@@ -942,6 +942,17 @@ BOOST_AUTO_TEST_CASE(one_that_cannot_be_prepared_has_failed)
     BOOST_TEST(end.cause == "no space left on device");
 }
 
+BOOST_AUTO_TEST_CASE(a_promise_that_was_broken_while_it_ran_is_told_with_its_end)
+{
+    auto node = running(key(1));
+    auto facts = exited(0);
+    facts.unfit = "device program 17 is gone";
+    node.feed(JobEnded{key(1), facts});
+    const auto report = node.sent<ReportEnded>().at(0);
+    BOOST_TEST((report.end.state == JobState::completed));
+    BOOST_TEST(report.unfit == "device program 17 is gone");
+}
+
 BOOST_AUTO_TEST_CASE(is_taken_up_after_a_restart)
 {
     for (const bool was_prepared : {false, true}) {

@@ -46,7 +46,7 @@ CheckFacts good()
     facts.parent_is_top = true;
     facts.tree = "/sys/fs/cgroup/jarvis_01020304_n1";
     facts.top_controllers = facts.parent_controllers = facts.parent_handed = facts.jobs_controllers = "cpuset cpu io memory hugetlb pids\n";
-    facts.files = {"cgroup.freeze", "cgroup.kill", "cpuset.mems", "memory.oom.group", "pids.max", "io.max"};
+    facts.files = {"cgroup.freeze", "cgroup.kill", "cpuset.mems", "memory.oom.group", "pids.max", "io.max", "cpuset.cpus.exclusive"};
     facts.pressure = true;
     for (const auto* name : {"cpuset", "memory", "pids", "blkio", "io", "hugetlb"})
         facts.groups.controllers.push_back({name, true, "/sys/fs/cgroup"});
@@ -162,10 +162,19 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(node_check)
 
-BOOST_AUTO_TEST_CASE(a_good_node_has_all_but_devices)
+BOOST_AUTO_TEST_CASE(a_good_node_has_all)
 {
     for (const auto& one : judge(as_root(), good()))
-        BOOST_TEST(one.works == (one.name != "devices"), one.name << ": " << one.why);
+        BOOST_TEST(one.works, one.name << ": " << one.why);
+}
+
+BOOST_AUTO_TEST_CASE(devices_and_isolation_have_grounds_of_their_own)
+{
+    auto facts = good();
+    facts.device_problem = "cannot load a device program: operation not permitted";
+    check(as_root(), facts, "devices", "operation not permitted", "CAP_BPF");
+    std::erase(facts.files, "cpuset.cpus.exclusive");
+    check(as_root(), facts, "isolation", "every group above must be a partition root", "Linux 6.7 or newer");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_in_the_way_has_a_name_and_a_remedy)
@@ -235,11 +244,11 @@ BOOST_AUTO_TEST_CASE(the_answer_is_text_and_json)
     auto facts = good();
     std::erase(facts.files, "cgroup.kill");
     const auto answer = render_check(as_root(), facts, judge(as_root(), facts));
-    BOOST_TEST(answer.text().starts_with("node n1: confinement none (cpuset,memory,pids,io,freeze,hugetlb); full takes kill as well\n"),
+    BOOST_TEST(answer.text().starts_with("node n1: confinement none (cpuset,memory,pids,io,freeze,devices,hugetlb,isolation); full takes kill as well\n"),
                answer.text());
     const auto object = boost::json::parse(answer.json()).as_object();
     BOOST_TEST(object.at("confinement").as_string() == "none");
-    BOOST_TEST(object.at("capabilities").as_array().size() == 8u);
+    BOOST_TEST(object.at("capabilities").as_array().size() == 9u);
     BOOST_TEST(object.at("tree").as_string() == facts.tree);
 }
 

@@ -65,6 +65,8 @@ BOOST_AUTO_TEST_CASE(limits_are_compared_by_what_they_mean)
     BOOST_TEST(means_the_same("memory.swap.max", "0", "0\n"));
     BOOST_TEST(means_the_same("pids.max", "60", "60\n"));
     BOOST_TEST(!means_the_same("pids.max", "60", "max\n"));
+    BOOST_TEST(means_the_same("cpuset.cpus.partition", "isolated", "isolated\n"));
+    BOOST_TEST(!means_the_same("cpuset.cpus.partition", "isolated", "isolated invalid (Parent is not a partition root)\n"));
     BOOST_TEST(means_the_same("io.weight", "default 40", "default 40\n8:0 10\n"));
 }
 

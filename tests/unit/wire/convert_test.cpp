@@ -29,7 +29,9 @@ JobRequest full_request()
                                          .inside = Distribution::plane,
                                          .plane = 6,
                                          .devices = {{"gpu", "a100", 2}, {"nic", "", 1}},
-                                         .near_devices = true};
+                                         .near_devices = true,
+                                         .huge_pages = {{mebibytes(2), 512}, {mebibytes(1024), 3}},
+                                         .isolated = true};
     r.constraint = "ib&(r1|r2)*2";
     r.node_list = std::vector<std::string>{"n1", "n2"};
     r.exclude = std::vector<std::string>{"n9"};
@@ -213,6 +215,9 @@ BOOST_AUTO_TEST_CASE(impossible_resources_are_refused)
         {{.wishes = PlacementWishes{.memory = static_cast<MemoryBinding>(9)}}, "memory binding 9 is not known"},
         {{.wishes = PlacementWishes{.tasks_per_l3 = 1 << 21}}, "2097152 tasks on a part"},
         {{.wishes = PlacementWishes{.threads_per_core = 65}}, "65 threads per core"},
+        {{.wishes = PlacementWishes{.huge_pages = {{mebibytes(3), 1}}}}, "huge pages of 3145728 bytes"},
+        {{.wishes = PlacementWishes{.huge_pages = {{mebibytes(2), 0}}}}, "0 huge pages"},
+        {{.wishes = PlacementWishes{.huge_pages = {{mebibytes(2), 1}, {mebibytes(2), 1}}}}, "huge pages are out of order"},
         {{.wishes = PlacementWishes{.devices = {{"gpu", "", 0}}}}, "0 gpu"},
         {{.wishes = PlacementWishes{.devices = {{"", "", 1}}}}, "a device without a name"},
         {{.wishes = PlacementWishes{.devices = {{"gpu", "", 1}, {"gpu", "", 1}}}}, "out of order"},

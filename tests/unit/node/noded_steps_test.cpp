@@ -1,0 +1,221 @@
+// The steps of a job as the node daemon keeps them, with real files.
+#include "step_job.hpp"
+#include "wire/job_id.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+
+using namespace jarvis;
+using namespace jarvis::noded;
+
+namespace {
+
+const node::JobKey key{JobId{7}, Incarnation{2}};
+
+struct Folder {
+    std::string path = "/tmp/jarvis-steps-XXXXXX";
+    Folder() { BOOST_REQUIRE(::mkdtemp(path.data())); }
+    ~Folder() { std::filesystem::remove_all(path); }
+};
+
+Topology four_cores()
+{
+    Topology topology;
+    for (std::uint32_t core = 0; core < 4; ++core)
+        topology.cores.push_back({.pus = {core, core + 4}});
+    topology.numa_nodes = {{.os_index = 0, .memory = {}, .cores = CoreSet::range(0, 2)}, {.os_index = 2, .memory = {}, .cores = CoreSet::range(2, 2)}};
+    return topology;
+}
+
+wire::LaunchOrder order()
+{
+    wire::LaunchOrder order;
+    for (const std::uint32_t core : {0, 1, 2, 3})
+        order.add_cores(core);
+    for (const std::uint32_t pu : {0, 1, 2, 3, 4, 5, 6, 7})
+        order.add_pus(pu);
+    order.add_numa_nodes(0);
+    order.add_numa_nodes(2);
+    return order;
+}
+
+StepJob job_in(const Folder& folder)
+{
+    auto job = StepJob::open(key, order(), four_cores(), "n1", folder.path);
+    BOOST_REQUIRE_MESSAGE(job, (job ? "" : job.error().message));
+    return std::move(*job);
+}
+
+wire::StepRequest request(std::uint32_t tasks)
+{
+    wire::StepRequest request;
+    request.set_name("prog");
+    request.set_tasks(tasks);
+    request.set_cores_per_task(1);
+    request.set_token(tasks);
+    return request;
+}
+
+wire::StepGrant begin(StepJob& job, const wire::StepRequest& what, node::StepTicket ticket = 1)
+{
+    auto answer = job.ask(ticket, *wish_from(what));
+    BOOST_REQUIRE(answer.has_value());
+    auto grant = job.begin(std::get<node::GrantedStep>(*answer), what, 4711, 1);
+    BOOST_REQUIRE(grant.has_value());
+    return *grant;
+}
+
+void end(StepJob& job, std::uint32_t step, int code = 0)
+{
+    wire::StepOver over;
+    over.set_exit_code(code);
+    job.end(step, over);
+    (void)job.release(step);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(steps_of_a_job)
+
+BOOST_AUTO_TEST_CASE(tasks_are_bound_to_the_threads_of_their_cores)
+{
+    const Folder folder;
+    auto job = job_in(folder);
+    auto what = request(2);
+    what.set_memory_binding(wire::StepRequest::LOCAL);
+    what.set_inside(static_cast<std::uint32_t>(Distribution::cyclic));
+    const auto grant = begin(job, what);
+    BOOST_REQUIRE_EQUAL(grant.tasks_size(), 2);
+    BOOST_TEST((std::vector<std::uint32_t>(grant.tasks(0).pus().begin(), grant.tasks(0).pus().end()) == std::vector<std::uint32_t>{0, 4}));
+    BOOST_TEST((std::vector<std::uint32_t>(grant.tasks(1).pus().begin(), grant.tasks(1).pus().end()) == std::vector<std::uint32_t>{2, 6}));
+    BOOST_REQUIRE_EQUAL(grant.tasks(1).numa_nodes_size(), 1);
+    BOOST_TEST(grant.tasks(1).numa_nodes(0) == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(wider_bindings_stay_inside_the_step)
+{
+    const Folder folder;
+    auto job = job_in(folder);
+    auto what = request(3);
+    what.set_cpu_binding(wire::StepRequest::NUMA);
+    const auto numa = begin(job, what);
+    BOOST_TEST(numa.tasks(0).pus_size() == 4);
+    BOOST_TEST(numa.tasks(2).pus_size() == 2); // the other core there is not the step's
+    end(job, numa.step());
+    what.set_cpu_binding(wire::StepRequest::STEP);
+    BOOST_TEST(begin(job, what).tasks(0).pus_size() == 6);
+}
+
+BOOST_AUTO_TEST_CASE(a_restart_finds_what_runs_and_what_nobody_has_acknowledged)
+{
+    const Folder folder;
+    {
+        auto job = job_in(folder);
+        end(job, begin(job, request(1)).step());
+        (void)begin(job, request(2));
+        end(job, begin(job, request(1)).step(), 3);
+    }
+    auto job = job_in(folder);
+    BOOST_REQUIRE_EQUAL(job.running().size(), 1u);
+    BOOST_TEST(job.running().begin()->first == 1u);
+    BOOST_TEST(job.running().begin()->second.started.request().token() == 2u);
+    BOOST_TEST(job.running().begin()->second.ticket == 0u);
+    // Its cores are held, and numbers go on.
+    const auto three = job.ask(5, *wish_from(request(3)));
+    BOOST_REQUIRE(three.has_value());
+    BOOST_TEST(std::holds_alternative<node::WaitingStep>(*three));
+    (void)job.leave(5);
+    BOOST_TEST(begin(job, request(1)).step() == 3u);
+    const auto ends = job.unsent();
+    BOOST_REQUIRE_EQUAL(ends.steps_size(), 2);
+    BOOST_TEST(ends.steps(1).number() == 2u);
+    BOOST_TEST(ends.steps(1).end().step() == 2u);
+    BOOST_TEST(ends.steps(1).end().exit_code() == 3);
+    BOOST_TEST(ends.incarnation() == 2u);
+    BOOST_TEST(!job.has_unsent());
+    job.send_again();
+    BOOST_TEST(job.unsent().steps_size() == 2);
+    job.acknowledge(1);
+    BOOST_TEST(job.has_unacknowledged());
+    job.acknowledge(99); // more than there is
+    BOOST_TEST(!job.has_unacknowledged());
+}
+
+BOOST_AUTO_TEST_CASE(a_record_that_was_cut_is_as_if_it_had_never_been)
+{
+    const Folder folder;
+    {
+        auto job = job_in(folder);
+        end(job, begin(job, request(1)).step());
+    }
+    const auto path = folder.path + "/steps";
+    const auto whole = std::filesystem::file_size(path);
+    std::filesystem::resize_file(path, whole - 3);
+    {
+        auto job = job_in(folder);
+        BOOST_TEST(job.running().size() == 1u); // its end is not there
+        end(job, 0);
+    }
+    auto job = job_in(folder);
+    BOOST_TEST(job.running().empty());
+    BOOST_TEST(job.unsent().steps_size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(the_file_stays_short_and_keeps_what_counts)
+{
+    const Folder folder;
+    {
+        auto job = job_in(folder);
+        (void)begin(job, request(1)); // runs all the time
+        for (int i = 0; i < 5000; ++i) {
+            end(job, begin(job, request(1)).step());
+            if (i % 100 == 99) {
+                const auto ends = job.unsent();
+                job.acknowledge(ends.steps(ends.steps_size() - 1).number() - 1);
+            }
+        }
+        BOOST_TEST(std::filesystem::file_size(folder.path + "/steps") < 600u << 10);
+    }
+    auto job = job_in(folder);
+    BOOST_TEST(job.running().size() == 1u);
+    BOOST_TEST(begin(job, request(1)).step() == 5001u);
+    while (job.has_unsent())
+        if (const auto ends = job.unsent(); ends.steps_size() > 0)
+            BOOST_TEST(ends.steps(ends.steps_size() - 1).number() <= 5000u);
+}
+
+BOOST_AUTO_TEST_CASE(what_nobody_takes_is_bounded)
+{
+    const Folder folder;
+    auto job = job_in(folder);
+    for (int i = 0; i < 20000; ++i)
+        end(job, begin(job, request(1)).step());
+    std::size_t kept = 0;
+    while (job.has_unsent())
+        kept += static_cast<std::size_t>(job.unsent().steps_size());
+    BOOST_TEST(kept == 16384u);
+}
+
+BOOST_AUTO_TEST_CASE(requests_that_make_no_sense_are_refused)
+{
+    auto none = request(1);
+    none.set_tasks(0);
+    BOOST_TEST(!wish_from(none));
+    auto many = request(1);
+    many.set_tasks(1 << 20);
+    BOOST_TEST(!wish_from(many));
+    auto nodes = request(1);
+    nodes.set_nodes_min(3);
+    nodes.set_nodes_max(2);
+    BOOST_TEST(!wish_from(nodes));
+    auto unknown = request(1);
+    unknown.set_inside(9);
+    BOOST_TEST(!wish_from(unknown));
+    auto named = request(1);
+    named.set_name(std::string(5000, 'x'));
+    BOOST_TEST(!wish_from(named));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
