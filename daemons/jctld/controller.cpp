@@ -184,7 +184,7 @@ void Controller::make_threads(cluster::State state, cluster::BootClock clock, st
                        },
                    .history = [this](EndedJobs ended) { history_->push(std::move(ended)); },
                    .feed = [this](FeedItem item) { feed_->push(std::move(item)); },
-                   .snapshot_due = [this](std::size_t events, std::size_t jobs) { return snapshots_->due(events, jobs); },
+                   .snapshot_due = [this](std::size_t since, std::size_t jobs) { return snapshots_->due(since, jobs); },
                    .snapshot = [this](cluster::StoredState copy) { snapshots_->push(std::move(copy)); }});
     const auto reject = [this, post](cluster::Token token, const Error& error) {
         post([this, token, error] { front_->reject(token, error); });

@@ -1,7 +1,7 @@
 """Compares what the controller has promised to jobs with what the kernel gives them.
 
-It stands apart from the daemons: of Jarvis it reads `jq -l` alone, and everything else from /sys, /proc and cgroup files. One
-thread per core and NUMA nodes numbered by the kernel are assumed, as the virtual machines of the tests have them.
+It stands apart from the daemons: of Jarvis it reads `jq -l` alone, and everything else from /sys, /proc and cgroup files. Cores are
+compared by the kernel's numbers of their hardware threads (PUs). That hwloc numbers NUMA nodes as the kernel does is assumed.
 
     checker = Checker(cluster, max_processes=60)
     checker.check()         # what is wrong, in words; nothing: []
@@ -80,7 +80,7 @@ class Checker:
         found = {}
         for job in self.cluster.json("jq", "-l", "--json")["jobs"]:
             for place in job.get("placement") or []:
-                found[job["id"]] = Promise(job["id"], job["started"], job["restarts"], numbers(place["cores"]), tuple(
+                found[job["id"]] = Promise(job["id"], job["started"], job["restarts"], numbers(place["pus"]), tuple(
                     (share["numa"], share["memory_bytes"]) for share in place["memory"]))
         return found
 
