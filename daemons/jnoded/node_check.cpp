@@ -3,6 +3,7 @@
 #include "base/directory.hpp"
 #include "cgroup/file.hpp"
 #include "devices/device_access.hpp"
+#include "model/huge_pages.hpp"
 #include "cgroup_tree.hpp"
 
 #include <algorithm>
@@ -312,7 +313,15 @@ std::vector<CheckedCapability> judge(const CheckSituation& situation, const Chec
     std::vector<CheckedCapability> checked;
     for (const auto& one : explained) {
         auto verdict = judge_one(one, situation, facts);
-        checked.push_back({one.capability, one.name, one.what, verdict.works, std::move(verdict.why), std::move(verdict.remedy)});
+        checked.push_back({one.capability, std::string(one.name), std::string(one.what), verdict.works, std::move(verdict.why),
+                           std::move(verdict.remedy)});
+    }
+    // Other sizes than those that the machine has are no lack.
+    for (const auto& size : huge_page_sizes()) {
+        const bool there = std::ranges::find(facts.files, fmt::format("hugetlb.{}.max", size.in_cgroup)) != facts.files.end();
+        if (situation.in_force ? situation.in_force->has(size.capability) : there)
+            checked.push_back({size.capability, format_capabilities(Capabilities(static_cast<std::uint32_t>(size.capability))),
+                               fmt::format("jobs get no more huge pages of {} than they ask for", size.text), true, {}, {}});
     }
     return checked;
 }
@@ -331,7 +340,7 @@ wire::NodeCheck render_check(const CheckSituation& situation, const CheckFacts& 
                                              : "no jnoded runs here that has a tree");
     json::array capabilities;
     for (const auto& one : checked) {
-        text += fmt::format("{:<8} {:<3} {}\n", one.name, one.works ? "yes" : "no", one.what);
+        text += fmt::format("{:<10} {:<3} {}\n", one.name, one.works ? "yes" : "no", one.what);
         if (!one.works)
             text += fmt::format("             {}{}\n", one.why, one.remedy.empty() ? "" : fmt::format("; to have it: {}", one.remedy));
         const auto or_null = [&](const std::string& words) {

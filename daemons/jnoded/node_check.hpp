@@ -46,8 +46,8 @@ CheckFacts read_facts(const CheckSituation& situation);
 // One line of the answer.
 struct CheckedCapability {
     Capability capability;
-    std::string_view name;
-    std::string_view what; // that it is for
+    std::string name;
+    std::string what; // that it is for
     bool works = false;
     std::string why;    // not
     std::string remedy; // what to do; empty: nothing that is known

@@ -146,7 +146,7 @@ void recover(const std::string& folder)
         return;
     const auto history = store.use([](plugin::Storage& storage) { return storage.history_last_sequence(); });
     const auto recovered = jctld::recover_state(store, history ? std::optional(*history) : std::nullopt,
-                                                [](const cluster::State&, const std::vector<jctld::ShownJob>&) {});
+                                                [](const cluster::State&, const jctld::EndedJobs&) {});
     read_blobs_and_history(store);
     if (!recovered)
         return;

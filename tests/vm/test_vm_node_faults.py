@@ -17,7 +17,7 @@ TOP = pathlib.Path("/sys/fs/cgroup")
 PARTITIONS = "".join(
     f'[[partition]]\nname = "{level}"\nnodes = "ALL"\ndefault = {str(level == "full").lower()}\ndefault_time = "1h"\n'
     f'confinement = "{level}"\n' for level in ("full", "track", "none"))
-FULL = "cpuset,memory,pids,io,freeze,kill"
+FULL = "cpuset,memory,pids,io,freeze,kill,devices"
 MACHINE = os.environ.get("MACHINE")
 MACHINES = ({"env": ["MACHINE=whole"]}, {"env": ["MACHINE=no memory"], "append": ["cgroup_disable=memory"]},
             {"env": ["MACHINE=hybrid"], "hybrid": True})
@@ -111,7 +111,7 @@ class Faults(TestCase):
                     hand_on(TOP, "-memory")
                     hand_on(TOP, "-io")
                 with self.cluster(jnoded=f'cgroup = "{site}"') as c:
-                    self.check_node(c, "track", "cpuset,pids,freeze,kill",
+                    self.check_node(c, "track", "cpuset,pids,freeze,kill,devices",
                                     ("memory", f"not in {site}/cgroup.controllers", "cgroup_enable=memory"),
                                     ("io", f"not in {site}/cgroup.controllers"))
 
@@ -123,7 +123,7 @@ class Faults(TestCase):
                 (occupied / "cgroup.procs").write_text(str(stranger.pid))
                 try:
                     with self.cluster(jnoded=f'cgroup = "{occupied}"') as c:
-                        self.check_node(c, "track", "freeze,kill", (
+                        self.check_node(c, "track", "freeze,kill,devices", (
                             "cpuset, cpu, memory, pids, io", f"{occupied}/cgroup.procs has processes ({stranger.pid})",
                             "start them in a group of their own"))
                         # Nothing was done to them, and once they are elsewhere a restart is enough.
@@ -171,7 +171,8 @@ class Faults(TestCase):
                 with self.cluster(enter) as c:
                     status = pathlib.Path(f"/proc/{c.jnoded.process.pid}/status").read_text()
                     self.assertIn(f"CapEff:\t{sum(1 << bit for bit in CONTAINER_KEEPS):016x}\n", status)
-                    self.check_node(c, "full", FULL)
+                    self.check_node(c, "track", "cpuset,memory,pids,io,freeze,kill",
+                                    ("devices", "operation not permitted", "CAP_BPF and CAP_NET_ADMIN, which nested containers do not give"))
                     self.assertEqual(c.cgroup().parent, container / "delegated")
                     job = c.submit("-c", "1", "--mem", "64M", wrap="sleep 1000", user=USER)
                     c.wait_state(job, "RUNNING")
@@ -185,7 +186,7 @@ class Faults(TestCase):
         def test_a_kernel_that_counts_no_memory(self):
             self.assertNotIn("memory", (TOP / "cgroup.controllers").read_text().split())
             with self.cluster() as c:
-                self.check_node(c, "track", "cpuset,pids,io,freeze,kill",
+                self.check_node(c, "track", "cpuset,pids,io,freeze,kill,devices,hugetlb,pages_2M,pages_1G",
                                 ("memory", f"not in {TOP}/cgroup.controllers", "boot with cgroup_enable=memory"))
 
     if MACHINE == "hybrid":
@@ -193,7 +194,7 @@ class Faults(TestCase):
             mount = pathlib.Path(Cluster.cgroup_mount())
             self.assertNotEqual(mount, TOP)
             with self.cluster() as c:
-                self.check_node(c, "track", "freeze,kill", ("cpuset, cpu, memory, pids, io", f"not in {mount}/cgroup.controllers",
+                self.check_node(c, "track", "freeze,kill,devices", ("cpuset, cpu, memory, pids, io", f"not in {mount}/cgroup.controllers",
                                                             "version 1 hierarchies have it", "boot with cgroup_no_v1=all"))
 
 

@@ -168,6 +168,14 @@ BOOST_AUTO_TEST_CASE(a_good_node_has_all)
         BOOST_TEST(one.works, one.name << ": " << one.why);
 }
 
+BOOST_AUTO_TEST_CASE(sizes_of_huge_pages_are_those_of_the_machine)
+{
+    auto facts = good();
+    facts.files.emplace_back("hugetlb.2MB.max");
+    BOOST_TEST(find(judge(as_root(), facts), "pages_2M").works);
+    BOOST_TEST(judge(as_root(), facts).size() == judge(as_root(), good()).size() + 1);
+}
+
 BOOST_AUTO_TEST_CASE(devices_and_isolation_have_grounds_of_their_own)
 {
     auto facts = good();
