@@ -174,7 +174,7 @@ class Faults(TestCase):
                     self.check_node(c, "track", "cpuset,memory,pids,io,freeze,kill",
                                     ("devices", "operation not permitted", "CAP_BPF and CAP_NET_ADMIN, which nested containers do not give"))
                     self.assertEqual(c.cgroup().parent, container / "delegated")
-                    job = c.submit("-c", "1", "--mem", "64M", wrap="sleep 1000", user=USER)
+                    job = c.submit("-p", "track", "-c", "1", "--mem", "64M", wrap="sleep 1000", user=USER)
                     c.wait_state(job, "RUNNING")
                     # As it is seen from outside.
                     limits = c.cgroup() / "jobs" / f"job_{job}"
