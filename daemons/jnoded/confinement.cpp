@@ -64,7 +64,8 @@ Result<std::string> NodeDaemon::tree_parent(const std::string& tree)
         return setting;
     const auto mount = find_cgroup2_mount(read_proc("/proc/self/mountinfo"));
     if (!mount)
-        return fail(Errc::unavailable, "no writable cgroup2 file system is mounted");
+        return fail(Errc::unavailable, "no writable cgroup2 file system is mounted: mount one (mount -t cgroup2 none /sys/fs/cgroup), or "
+                                       "remount the one that is there read-write");
     if (const auto launcher = Launcher::running(setup_.folder.launcher_socket()); launcher > 0) {
         auto group = cgroup2_of(read_proc(fmt::format("/proc/{}/cgroup", launcher))).value_or("");
         // "/system.slice/jarvis-launch.service", or our tree below it from an earlier start

@@ -140,7 +140,7 @@ class Faults(TestCase):
 
         def test_a_read_only_mount(self):
             with self.cluster(read_only_cgroups) as c:
-                self.check_node(c, "none", "none", ("no writable cgroup2 file system is mounted",))
+                self.check_node(c, "none", "none", ("no writable cgroup2 file system is mounted: mount one", "read-write"))
 
         def test_a_group_that_is_read_only(self):
             with group("site") as site, self.cluster(read_only_cgroups, jnoded=f'cgroup = "{site}"') as c:
