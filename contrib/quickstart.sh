@@ -225,7 +225,7 @@ if [[ -z $build ]]; then
 else
     build=$(cd "$build" 2>/dev/null && pwd) || die "there is no such build folder"
 fi
-for file in bin/jctld bin/jnoded bin/jshepherd bin/jsub bin/jqueue lib/jarvis/plugins/storage_sqlite.so; do
+for file in bin/jctld bin/jnoded bin/jagent bin/jshepherd bin/jsub bin/jqueue lib/jarvis/plugins/storage_sqlite.so; do
     [[ -e $build/$file ]] || die "$build has no $file: is that build complete?"
 done
 
@@ -278,6 +278,7 @@ run_dir = $(toml "$run/$folder")
 state_dir = $(toml "$demo/$folder")
 socket = $(toml "$run/$folder.sock")
 shepherd = $(toml "$software/bin/jshepherd")
+listen = []                            # the nodes reach each other by their sockets
 END
     if $virtual; then
         echo "virtual_cores = true           # $nodes nodes on ${#cores[@]} cores"
@@ -293,6 +294,9 @@ vouch = true                           # its users are this machine's
 END
     if $virtual; then
         echo "cores = 1"
+    fi
+    if [[ $nodes -gt 0 ]]; then
+        echo "address = $(toml "$run/%n/steps.sock")  # for each other's steps"
     fi
     if [[ $nodes -gt 1 ]]; then
         echo "memory = \"${node_memory}M\"           # an equal share"
@@ -336,7 +340,7 @@ END
             echo
             common_sections
             jnoded_section "$name" "$name"
-            node_section "$name"
+            node_section "$node_names"
         } | replace "$demo/nodes/$name/jarvis.toml" && changed=true
     done
     if $changed && [[ -n $(daemon_pids jctld; daemon_pids jnoded) ]]; then

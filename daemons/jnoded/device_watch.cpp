@@ -4,35 +4,21 @@
 #include "daemon/log.hpp"
 #include "devices/device_access.hpp"
 
-#include <algorithm>
-
 namespace jarvis::noded {
-namespace {
 
-// Empty: the program that was attached is there.
-std::string missing_program(const std::string& cgroup, std::uint32_t recorded)
-{
-    const auto attached = devices::attached_programs(cgroup);
-    if (!attached)
-        return attached.error().message;
-    if (std::ranges::find(*attached, recorded) != attached->end())
-        return {};
-    return fmt::format("device program {} was attached to {}, and is not there any more", recorded, cgroup);
-}
-
-} // namespace
+using daemon::log;
 
 void NodeDaemon::look_at_devices(const node::JobKey& key, Tracked& job)
 {
     const auto recorded = setup_.folder.device_program(key);
     if (!recorded) // not confined, or its shepherd has not come so far: it attaches and looks by itself
         return;
-    job.unfit = missing_program(job.cgroup, *recorded);
+    job.unfit = devices::missing_program(job.cgroup, *recorded);
     if (job.unfit.empty()) {
-        daemon::log().debug({{"job", key.job}}, "device program {} is there", *recorded);
+        log().debug({{"job", key.job}}, "device program {} is there", *recorded);
         return;
     }
-    daemon::log().error({{"job", key.job}}, "{}: it may open devices that it was not given; this node is drained when it ends", job.unfit);
+    log().error({{"job", key.job}}, "{}: it may open devices that it was not given; this node is drained when it ends", job.unfit);
     registration_.notes.push_back(fmt::format("confinement of job {}: {}", key.job, job.unfit));
 }
 

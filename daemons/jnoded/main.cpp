@@ -103,6 +103,7 @@ Result<Setup> set_up(config::Config config, const daemon::LogOptions& log_option
     if (!folder)
         return std::unexpected(folder.error());
     auto launcher = launcher_options(config, *folder, log_options);
+    auto agent = (std::filesystem::path(launcher.program).parent_path() / "jagent").string(); // they are installed together
     return Setup{.config = std::move(config),
                  .node_name = std::move(name),
                  .boot_id = std::move(*boot_id),
@@ -114,6 +115,7 @@ Result<Setup> set_up(config::Config config, const daemon::LogOptions& log_option
                  .folder = std::move(*folder),
                  .own_folders = own_folders(),
                  .launcher = std::move(launcher),
+                 .agent = std::move(agent),
                  .addresses = std::move(far->addresses),
                  .credentials = std::move(far->credentials)};
 }

@@ -85,7 +85,7 @@ ControllerLinkOptions link_options(const Setup& setup)
 NodeDaemon::NodeDaemon(asio::io_context& io, Setup setup)
     : io_(io), setup_(std::move(setup)), launch_settings_(launch_settings(setup_)), registration_(registration(setup_)),
       wake_(io), known_(setup_.topology), launcher_(setup_.launcher, launcher_events()), controller_(link_options(setup_), controller_events()),
-      users_(io, setup_.node_name), steps_(io, step_surroundings()),
+      users_(io, setup_.node_name), peers_(io.get_executor(), setup_.config, setup_.credentials), steps_(io, step_surroundings()),
       tasks_(io.get_executor(), "jnoded")
 {
     core_.rules = admission_rules(setup_.config);
@@ -153,6 +153,8 @@ void NodeDaemon::execute(node::Launch& launch)
     if (!plan)
         return refuse(plan.error());
     auto order = order_from(*plan, launch, setup_.boot_id);
+    if (plan->role == node::Role::member)
+        order.set_agent(setup_.agent);
     if (auto written = setup_.folder.write_order(key, order, launch.order.script); !written)
         return refuse(written.error());
     log().debug({{"job", key.job}}, "starting, incarnation {}", key.incarnation);
@@ -360,6 +362,7 @@ void NodeDaemon::stop()
     (void)daemon::notify_stopping("stopping; jobs go on");
     log().info("stopping; {} jobs go on", core_.jobs.size());
     users_.stop();
+    peers_.stop();
     steps_.stop();
     tasks_.cancel();
     wake_.cancel();

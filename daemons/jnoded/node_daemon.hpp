@@ -14,6 +14,7 @@
 #include "node_check.hpp"
 #include "node_metrics.hpp"
 #include "node_offer.hpp"
+#include "peer_link.hpp"
 #include "run_folder.hpp"
 #include "step_server.hpp"
 #include "user_socket.hpp"
@@ -44,6 +45,7 @@ struct Setup {
     RunFolder folder;
     std::vector<std::string> own_folders; // where our commands are
     LauncherOptions launcher;
+    std::string agent; // jagent's program
     std::vector<HostPort> addresses;                    // of the controller, over TLS
     std::shared_ptr<wire::TlsCredentials> credentials;  // with addresses
 };
@@ -92,6 +94,7 @@ class NodeDaemon {
     Launcher launcher_;
     ControllerLink controller_;
     UserSocket users_;
+    PeerLink peers_;
     StepServer steps_;
     daemon::TaskGroup tasks_; // last: its tasks refer to all of the above
 

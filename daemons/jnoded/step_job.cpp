@@ -2,7 +2,6 @@
 
 #include "base/hostlist.hpp"
 #include "daemon/log.hpp"
-#include "node/job_environment.hpp"
 #include "step_cgroup.hpp"
 #include "wire/clocks.hpp"
 #include "wire/convert.hpp"
@@ -10,8 +9,6 @@
 #include "wire/limits.hpp"
 
 #include <algorithm>
-
-#include <unistd.h>
 
 namespace jarvis::noded {
 namespace {
@@ -24,32 +21,13 @@ constexpr std::uint32_t max_tasks = 8192;
 constexpr std::size_t max_ended = 16384;
 constexpr int max_ends_in_message = 512;
 
-node::StepHost host_of(const std::string& name, const wire::LaunchOrder& order, const Topology& topology)
+// What of it was not there before is added to the step's usage.
+void add_usage(wire::Usage& usage, const wire::Usage& more)
 {
-    CoreSet cores;
-    for (const auto core : order.cores())
-        if (core < wire::limits::cores)
-            cores.insert(core);
-    node::StepHost host{name, {}};
-    for (const auto& numa : topology.numa_nodes) {
-        const auto near = cores - (cores - numa.cores);
-        if (near.empty())
-            continue;
-        host.numa.push_back(near);
-        cores -= near;
-    }
-    if (!cores.empty() || host.numa.empty())
-        host.numa.push_back(cores);
-    return host;
-}
-
-CoreSet cores_in(const wire::StepTask& task)
-{
-    CoreSet cores;
-    for (const auto core : task.cores())
-        if (core < wire::limits::cores)
-            cores.insert(core);
-    return cores;
+    usage.set_cpu_user_us(usage.cpu_user_us() + more.cpu_user_us());
+    usage.set_cpu_system_us(usage.cpu_system_us() + more.cpu_system_us());
+    if (more.has_memory_peak())
+        usage.set_memory_peak(std::max(usage.memory_peak(), more.memory_peak()));
 }
 
 Result<Distribution> distribution_from(std::uint32_t number)
@@ -94,12 +72,9 @@ Result<node::StepWish> wish_from(const wire::StepRequest& request)
                           .overlap = request.sharing() == wire::StepRequest::OVERLAP};
 }
 
-StepJob::StepJob(const node::JobKey& key, const wire::LaunchOrder& order, const Topology& topology, StepLog step_log)
-    : key_(key), owner_(order.account().uid()), cgroup_(order.cgroup()), confined_(order.confined()),
-      pus_(order.pus().begin(), order.pus().end()), numa_nodes_(order.numa_nodes().begin(), order.numa_nodes().end()),
-      topology_(topology), log_(std::move(step_log))
+StepJob::StepJob(const node::JobKey& key, StepPlace place, StepLog step_log)
+    : key_(key), place_(std::move(place)), log_(std::move(step_log))
 {
-    std::ranges::sort(pus_);
 }
 
 Result<StepJob> StepJob::open(const node::JobKey& key, const wire::LaunchOrder& order, const Topology& topology,
@@ -109,11 +84,15 @@ Result<StepJob> StepJob::open(const node::JobKey& key, const wire::LaunchOrder& 
     auto log = StepLog::open(job_folder, [&](wire::StepRecord&& record) { records.push_back(std::move(record)); });
     if (!log)
         return std::unexpected(log.error());
-    StepJob job(key, order, topology, std::move(*log));
+    StepJob job(key, StepPlace(order, topology), std::move(*log));
+    std::vector<node::StepHost> hosts{{node_name, job.place_.numa()}};
+    for (auto& name : expand_hostlist(order.node_list()).value_or(std::vector<std::string>()))
+        if (name != node_name)
+            hosts.push_back({std::move(name), {}});
     std::uint32_t next = 0;
     for (const auto& record : records)
         next = std::max(next, record.next_step());
-    job.steps_ = node::JobSteps({host_of(node_name, order, topology)}, next);
+    job.steps_ = node::JobSteps(std::move(hosts), next);
     for (auto& record : records)
         job.take(std::move(record));
     return job;
@@ -123,9 +102,12 @@ void StepJob::take(wire::StepRecord&& record)
 {
     if (record.has_started()) {
         const auto step = record.started().grant().step();
+        const auto nodes = expand_hostlist(record.started().grant().node_list()).value_or(std::vector<std::string>());
         node::PlacedTasks tasks;
         for (const auto& task : record.started().grant().tasks())
-            tasks.push_back({.host = 0, .local = task.local(), .cores = cores_in(task)});
+            tasks.push_back({.host = task.node() < nodes.size() ? host_named(nodes[task.node()]) : 0,
+                             .local = task.local(),
+                             .cores = core_set(task.cores())});
         steps_.restore(step, tasks, record.started().request().sharing() == wire::StepRequest::OVERLAP);
         running_[step].started = std::move(*record.mutable_started());
     } else if (record.has_processes()) {
@@ -144,42 +126,32 @@ void StepJob::take(wire::StepRecord&& record)
     }
 }
 
-std::vector<std::uint32_t> StepJob::near_memory(const std::vector<std::uint32_t>& pus) const
+std::uint32_t StepJob::host_named(const std::string& name) const
 {
-    std::vector<std::uint32_t> nodes;
-    for (const auto& numa : topology_.numa_nodes) {
-        bool near = false;
-        numa.cores.for_each([&](std::uint32_t core) {
-            if (core < topology_.cores.size())
-                for (const auto pu : topology_.cores[core].pus)
-                    near = near || std::ranges::binary_search(pus, pu);
-        });
-        if (near && (numa_nodes_.empty() || std::ranges::find(numa_nodes_, numa.os_index) != numa_nodes_.end()))
-            nodes.push_back(numa.os_index);
-    }
+    const auto found = std::ranges::find(steps_.hosts(), name, &node::StepHost::name);
+    return found == steps_.hosts().end() ? 0 : static_cast<std::uint32_t>(found - steps_.hosts().begin());
+}
+
+std::vector<std::string> StepJob::unknown_nodes() const
+{
+    std::vector<std::string> nodes;
+    for (const auto& host : steps_.hosts())
+        if (host.numa.empty())
+            nodes.push_back(host.name);
     return nodes;
 }
 
-// The hardware threads of the cores that the job may use, and the memory that goes with them.
-void StepJob::bind(wire::StepTask& task, const CoreSet& cores, const wire::StepRequest& request) const
+std::vector<node::GrantedStep> StepJob::learn(const std::string& node, std::vector<CoreSet> numa)
 {
-    if (pus_.empty())
-        return;
-    std::vector<std::uint32_t> pus;
-    cores.for_each([&](std::uint32_t core) {
-        if (core < topology_.cores.size())
-            for (const auto pu : topology_.cores[core].pus)
-                if (std::ranges::binary_search(pus_, pu))
-                    pus.push_back(pu);
-    });
-    std::ranges::sort(pus);
-    task.mutable_pus()->Add(pus.begin(), pus.end());
-    std::vector<std::uint32_t> memory;
-    if (request.memory_binding() == wire::StepRequest::LOCAL)
-        memory = near_memory(pus);
-    else if (request.memory_binding() == wire::StepRequest::INTERLEAVE)
-        memory = numa_nodes_.empty() ? near_memory(pus_) : numa_nodes_;
-    task.mutable_numa_nodes()->Add(memory.begin(), memory.end());
+    return steps_.learn(host_named(node), std::move(numa));
+}
+
+std::vector<std::string> other_nodes(const wire::StepGrant& grant)
+{
+    auto nodes = expand_hostlist(grant.node_list()).value_or(std::vector<std::string>());
+    if (grant.here() < nodes.size())
+        nodes.erase(nodes.begin() + grant.here());
+    return nodes;
 }
 
 Result<wire::StepGrant> StepJob::begin(const node::GrantedStep& granted, const wire::StepRequest& request, pid_t pid,
@@ -188,55 +160,53 @@ Result<wire::StepGrant> StepJob::begin(const node::GrantedStep& granted, const w
     wire::StepStarted started;
     auto& grant = *started.mutable_grant();
     grant.set_step(granted.step);
-    grant.set_node_list(steps_.hosts().front().name);
-    grant.add_tasks_per_node(static_cast<std::uint32_t>(granted.tasks.size()));
-    CoreSet all;
-    for (const auto& task : granted.tasks)
-        all |= task.cores;
-    std::vector<TaskGroup> groups;
-    for (const auto& placed : granted.tasks) {
+    std::vector<std::uint32_t> counts(steps_.hosts().size());
+    for (const auto& placed : granted.tasks)
+        ++counts[placed.host];
+    std::vector<std::uint32_t> places(counts.size()); // of hosts in the step's node list
+    std::vector<std::string> names;
+    for (std::size_t host = 0; host < counts.size(); ++host) {
+        places[host] = static_cast<std::uint32_t>(names.size());
+        if (counts[host] == 0)
+            continue;
+        names.push_back(steps_.hosts()[host].name);
+        grant.add_tasks_per_node(counts[host]);
+    }
+    grant.set_node_list(hostlist_in_order(names));
+    grant.set_here(counts.front() > 0 ? 0 : static_cast<std::uint32_t>(names.size())); // this node is the job's first
+    grant.mutable_tasks()->Reserve(static_cast<int>(granted.tasks.size()));
+    std::vector<TaskHere> here;
+    for (std::uint32_t rank = 0; const auto& placed : granted.tasks) {
         auto& task = *grant.add_tasks();
-        task.set_node(placed.host);
+        task.set_node(places[placed.host]);
         task.set_local(placed.local);
         placed.cores.for_each([&](std::uint32_t core) { task.add_cores(core); });
-        CoreSet bound = placed.cores;
-        if (request.cpu_binding() == wire::StepRequest::STEP)
-            bound = all;
-        if (request.cpu_binding() == wire::StepRequest::NUMA)
-            for (const auto& numa : steps_.hosts().front().numa)
-                if (numa.intersects(placed.cores))
-                    bound |= all - (all - numa);
-        bind(task, bound, request);
-        TaskGroup group{.rank = static_cast<std::uint32_t>(groups.size()), .cpus = {}, .mems = {}};
-        if (confined_) {
-            group.cpus = node::format_pus({task.pus().begin(), task.pus().end()});
-            group.mems = node::format_pus({task.numa_nodes().begin(), task.numa_nodes().end()});
-        }
-        groups.push_back(std::move(group));
+        if (placed.host == 0)
+            here.push_back({rank, placed.cores, &task});
+        ++rank;
     }
     *started.mutable_request() = request;
     started.set_started_us(wall_now().time_since_epoch().count());
     started.set_started_boottime_us(boottime_us());
     started.set_pid(pid);
     started.set_start_time(start_time);
-    if (!cgroup_.empty())
-        grant.set_cgroup(fmt::format("{}/step_{}", cgroup_, granted.step));
+    if (!here.empty())
+        grant.set_cgroup(place_.step_group(granted.step));
+    const auto prepared = place_.prepare(granted.step, here, request.cpu_binding(), request.memory_binding());
     wire::StepRecord record;
     *record.mutable_started() = started;
     if (auto written = log_.append(record); !written)
         return std::unexpected(written.error());
-    if (!cgroup_.empty())
-        if (auto made = make_step_groups(cgroup_, granted.step, groups, owner_); !made) {
-            wire::StepOver over;
-            over.set_exit_code(1);
-            over.set_cause(made.error().message);
-            running_[granted.step].started = std::move(started);
-            end(granted.step, over);
-            return std::unexpected(made.error());
-        }
     auto& running = running_[granted.step];
     running.started = std::move(started);
     running.ticket = granted.ticket;
+    if (!prepared) {
+        wire::StepOver over;
+        over.set_exit_code(1);
+        over.set_cause(prepared.error().message);
+        end(granted.step, over);
+        return std::unexpected(prepared.error());
+    }
     return running.started.grant();
 }
 
@@ -250,7 +220,7 @@ void StepJob::note_processes(std::uint32_t step, const wire::StepProcesses& proc
         log().warn({{"job", key_.job}}, "step {}: {}", step, written.error().message);
 }
 
-void StepJob::end(std::uint32_t step, const wire::StepOver& over)
+void StepJob::end(std::uint32_t step, const wire::StepOver& over, std::span<const wire::Usage> elsewhere)
 {
     const auto found = running_.find(step);
     if (found == running_.end())
@@ -265,10 +235,13 @@ void StepJob::end(std::uint32_t step, const wire::StepOver& over)
     ended.set_node_list(started.grant().node_list());
     ended.set_node_count(static_cast<std::uint32_t>(started.grant().tasks_per_node_size()));
     ended.set_tasks(static_cast<std::uint32_t>(started.grant().tasks_size()));
-    CoreSet cores;
+    std::map<std::uint32_t, CoreSet> cores;
     for (const auto& task : started.grant().tasks())
-        cores |= cores_in(task);
-    ended.set_cores(cores.count());
+        cores[task.node()] |= core_set(task.cores());
+    std::uint32_t count = 0;
+    for (const auto& [node, on_node] : cores)
+        count += on_node.count();
+    ended.set_cores(count);
     ended.set_started_us(started.started_us());
     ended.set_ended_us(std::max(wall_now().time_since_epoch().count(), started.started_us()));
     ended.set_exit_code(std::clamp(over.exit_code(), 0, 255));
@@ -278,6 +251,8 @@ void StepJob::end(std::uint32_t step, const wire::StepOver& over)
     ended.mutable_usage()->set_elapsed_us(std::max<std::int64_t>(boottime_us() - started.started_boottime_us(), 0));
     if (const auto& group = started.grant().cgroup(); !group.empty())
         add_step_usage(group, *ended.mutable_usage());
+    for (const auto& usage : elsewhere)
+        add_usage(*ended.mutable_usage(), usage);
     if (auto written = log_.append(record); !written)
         log().warn({{"job", key_.job}}, "step {}: a restart of this daemon will not know of its end: {}", step, written.error().message);
     ended_.push_back(std::move(numbered));

@@ -8,11 +8,13 @@
 #include "node/steps.hpp"
 #include "shepherd.pb.h"
 #include "step_log.hpp"
+#include "step_place.hpp"
 #include "steps.pb.h"
 
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,12 +36,7 @@ public:
 
 private:
     node::JobKey key_;
-    uid_t owner_ = 0;
-    std::string cgroup_; // empty: level none
-    bool confined_ = false;
-    std::vector<std::uint32_t> pus_;        // of the job; empty: bound to none
-    std::vector<std::uint32_t> numa_nodes_; // ... its memory's; empty: any
-    Topology topology_;                     // by whose indexes it was placed
+    StepPlace place_; // on this node
     StepLog log_;
     node::JobSteps steps_;
     std::map<std::uint32_t, Running> running_;
@@ -49,10 +46,9 @@ private:
     std::uint64_t sent_ = 0; // in this session
     std::uint64_t dropped_ = 0;
 
-    StepJob(const node::JobKey& key, const wire::LaunchOrder& order, const Topology& topology, StepLog log);
+    StepJob(const node::JobKey& key, StepPlace place, StepLog log);
     void take(wire::StepRecord&& record);
-    void bind(wire::StepTask& task, const CoreSet& cores, const wire::StepRequest& request) const;
-    std::vector<std::uint32_t> near_memory(const std::vector<std::uint32_t>& pus) const;
+    std::uint32_t host_named(const std::string& name) const; // 0, which is this node, for a name that is none of the job's
     void shorten();
 
 public:
@@ -60,8 +56,7 @@ public:
     static Result<StepJob> open(const node::JobKey& key, const wire::LaunchOrder& order, const Topology& topology,
                                 const std::string& node_name, const std::string& job_folder);
 
-    uid_t owner() const { return owner_; }
-    const std::string& cgroup() const { return cgroup_; }
+    const StepPlace& place() const { return place_; }
     std::map<std::uint32_t, Running>& running() { return running_; }
 
     Result<std::variant<node::GrantedStep, node::WaitingStep>> ask(node::StepTicket ticket, const node::StepWish& wish)
@@ -70,12 +65,17 @@ public:
     }
     std::vector<node::GrantedStep> leave(node::StepTicket ticket) { return steps_.leave(ticket); }
 
-    // Makes its groups and records it; from then on it runs. After a failure the cores are still held: see release().
+    // Those of its nodes of which it is not known yet what the job has there.
+    std::vector<std::string> unknown_nodes() const;
+    std::vector<node::GrantedStep> learn(const std::string& node, std::vector<CoreSet> numa);
+
+    // Makes its groups here and records it; from then on it runs. After a failure the cores are still held: see release().
     Result<wire::StepGrant> begin(const node::GrantedStep& granted, const wire::StepRequest& request, pid_t pid,
                                   std::uint64_t start_time);
     void note_processes(std::uint32_t step, const wire::StepProcesses& processes);
     // Nothing of it lives any more. Its record is kept until it is acknowledged.
-    void end(std::uint32_t step, const wire::StepOver& over);
+    // `elsewhere`: what it used on each of its other nodes.
+    void end(std::uint32_t step, const wire::StepOver& over, std::span<const wire::Usage> elsewhere = {});
     // Its cores go to those who wait.
     std::vector<node::GrantedStep> release(std::uint32_t step) { return steps_.end(step); }
 
@@ -86,5 +86,8 @@ public:
     bool has_unacknowledged() const { return !ended_.empty(); }
     void acknowledge(std::uint64_t through);
 };
+
+// The nodes of a granted step other than this one.
+std::vector<std::string> other_nodes(const wire::StepGrant& grant);
 
 } // namespace jarvis::noded

@@ -12,10 +12,9 @@
 
 #include <algorithm>
 #include <csignal>
-#include <fstream>
-#include <sstream>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace jarvis::noded {
 namespace {
@@ -24,35 +23,11 @@ using namespace std::chrono_literals;
 using daemon::log;
 
 constexpr auto request_limit = 10s;
-constexpr std::size_t max_frame = std::size_t{4} << 20; // the processes of some ten thousand tasks
 // A jrun tries to come back every 200 ms; one that has not done so by then is not coming.
 constexpr auto return_limit = 30s;
 constexpr int send_again_seconds = 10;
 // A controller that does not acknowledge steps is an older one; nothing is kept for it for ever.
 constexpr int keep_seconds = 60;
-constexpr int most_generations = 1000;
-
-// "/jarvis_1234_n1/jobs/job_7/" of a job's absolute path: what comes before depends on where cgroup2 is mounted.
-std::string tail_of(const std::string& group)
-{
-    auto at = group.size();
-    for (int part = 0; part < 3 && at != 0 && at != group.npos; ++part)
-        at = group.rfind('/', at - 1);
-    return (at == group.npos ? group : group.substr(at)) + "/";
-}
-
-bool has_ancestor(pid_t pid, pid_t ancestor)
-{
-    for (int generation = 0; pid > 1 && generation < most_generations; ++generation) {
-        if (pid == ancestor)
-            return true;
-        const auto process = read_process(pid);
-        if (!process)
-            return false;
-        pid = process->parent;
-    }
-    return false;
-}
 
 // Everything that descends from these processes, as far as they still are the ones that were meant.
 bool kill_processes(const wire::StepProcesses& processes)
@@ -98,8 +73,17 @@ wire::ToRun granting(wire::StepGrant grant)
 } // namespace
 
 StepServer::StepServer(asio::io_context& io, StepSurroundings around)
-    : io_(io), around_(std::move(around)), max_sockets_(most_sockets()), tasks_(io.get_executor(), "steps")
+    : io_(io), around_(std::move(around)), max_sockets_(most_sockets()), peers_(peer_surroundings()), tasks_(io.get_executor(), "steps")
 {
+}
+
+PeerSurroundings StepServer::peer_surroundings() const
+{
+    return {.node_name = around_.node_name,
+            .is_member = [this](const node::JobKey& key) { return around_.member(key.job) == key; },
+            .topology = around_.topology,
+            .order = around_.order,
+            .shepherd = around_.shepherd};
 }
 
 Result<void> StepServer::listen(const std::string& path)
@@ -126,6 +110,13 @@ asio::awaitable<void> StepServer::accept()
     }
 }
 
+void StepServer::take_peer(wire::ChannelPtr channel)
+{
+    if (sockets_ >= max_sockets_)
+        return channel->close();
+    tasks_.spawn("peer", serve(std::move(channel)));
+}
+
 // ---- One connection
 
 asio::awaitable<void> StepServer::serve(wire::ChannelPtr channel)
@@ -140,10 +131,25 @@ asio::awaitable<void> StepServer::serve(wire::ChannelPtr channel)
 
 asio::awaitable<void> StepServer::serve_one(wire::ChannelPtr channel)
 {
+    const auto peer = channel->credentials();
+    if (!peer || peer->uid == ::geteuid())
+        channel->set_max_frame(longest_step_frame); // maybe another node's daemon; by its certificate it is one
     auto frame = co_await daemon::within(request_limit, "waiting for a step's request", channel->read_frame());
     if (!frame || !*frame)
         co_return channel->close();
     auto first = wire::parse<wire::FromRun>(**frame);
+    if (first && first->body_case() == wire::FromRun::kPeer) {
+        co_await peers_.serve(channel, std::move(*first->mutable_peer()));
+        co_return;
+    }
+    if (first && first->has_agent()) {
+        co_await peers_.serve_agent(channel, std::move(*first->mutable_agent()), around_.member);
+        co_return;
+    }
+    if (first && first->has_stream()) {
+        co_await stream(channel, std::move(*first->mutable_stream()));
+        co_return;
+    }
     auto opened = first ? open(channel, *first) : std::unexpected(first.error());
     if (!opened) {
         log().debug("a step is refused: {}", opened.error().message);
@@ -154,9 +160,12 @@ asio::awaitable<void> StepServer::serve_one(wire::ChannelPtr channel)
     const auto ticket = ++last_ticket_;
     const auto connection = *opened;
     connections_[ticket] = connection;
-    if (auto job = job_of(connection->key); job && !resume(ticket, *connection, **job))
+    co_await learn(connection->key);
+    auto job = job_of(connection->key);
+    if (job && !connection->over && !resume(ticket, *connection, **job))
         enter(ticket, *connection, **job);
-    co_await hear(ticket, connection);
+    if (job && !connection->over)
+        co_await hear(ticket, connection);
     connections_.erase(ticket);
     channel->close();
 }
@@ -178,16 +187,16 @@ Result<StepServer::ConnectionPtr> StepServer::open(const wire::ChannelPtr& chann
     if (!job)
         return std::unexpected(job.error());
     const auto peer = channel->credentials();
-    if (!peer || (peer->uid != (**job).owner() && peer->uid != 0))
-        return fail(Errc::denied, "job {} belongs to uid {}", *id, (**job).owner());
-    if (auto inside = check_inside(**job, *key, peer->pid); !inside)
-        return std::unexpected(inside.error());
+    if (!peer || (peer->uid != (**job).place().owner() && peer->uid != 0))
+        return fail(Errc::denied, "job {} belongs to uid {}", *id, (**job).place().owner());
+    if (!(**job).place().is_inside(peer->pid, around_.shepherd(*key)))
+        return fail(Errc::denied, "process {} is not inside job {}", peer->pid, key->job);
     const auto of_job = std::ranges::count_if(connections_, [&](const auto& one) { return one.second->key == *key; });
     if (static_cast<std::size_t>(of_job) >= max_sockets_ / 4)
         return fail(Errc::unavailable, "job {} has {} steps already; try again", *id, of_job);
     if (auto wish = wish_from(request); !wish)
         return std::unexpected(wish.error());
-    channel->set_max_frame(max_frame);
+    channel->set_max_frame(longest_step_frame);
     const auto process = read_process(peer->pid);
     return std::make_shared<Connection>(Connection{.channel = channel,
                                                    .key = *key,
@@ -214,25 +223,6 @@ Result<StepJob*> StepServer::job_of(const node::JobKey& key)
     return &jobs_.emplace(key, std::move(*job)).first->second;
 }
 
-// Whoever is in the job's cgroup, or descends from its shepherd.
-Result<void> StepServer::check_inside(const StepJob& job, const node::JobKey& key, pid_t pid) const
-{
-    bool inside = false;
-    if (job.cgroup().empty()) {
-        const auto shepherd = around_.shepherd(key);
-        inside = shepherd > 0 && has_ancestor(pid, shepherd);
-    } else {
-        std::ifstream file(fmt::format("/proc/{}/cgroup", pid));
-        std::stringstream text;
-        text << file.rdbuf();
-        const auto group = cgroup2_of(std::move(text).str());
-        inside = group && (*group + "/").find(tail_of(job.cgroup())) != std::string::npos;
-    }
-    if (!inside)
-        return fail(Errc::denied, "process {} is not inside job {}", pid, key.job);
-    return {};
-}
-
 // After a restart of this daemon, or of the connection: the step runs on, and is this one's again.
 bool StepServer::resume(node::StepTicket ticket, Connection& connection, StepJob& job)
 {
@@ -251,7 +241,10 @@ void StepServer::enter(node::StepTicket ticket, Connection& connection, StepJob&
 {
     const auto wish = wish_from(connection.request);
     auto answer = wish ? job.ask(ticket, *wish) : std::unexpected(wish.error());
-    if (!answer) {
+    const auto unreached = unreached_.find(connection.key);
+    if (!answer && answer.error().code == Errc::invalid && unreached != unreached_.end()) {
+        (void)connection.channel->send(refusal({Errc::unavailable, unreached->second.first}));
+    } else if (!answer) {
         (void)connection.channel->send(refusal(answer.error()));
     } else if (const auto* waits = std::get_if<node::WaitingStep>(&*answer)) {
         wire::ToRun message;
@@ -346,10 +339,11 @@ asio::awaitable<void> StepServer::finish(node::JobKey key, std::uint32_t step, w
     for (auto pause = 1ms; group.empty() ? kill && kill_processes(processes) : cgroup_kill(group);
          pause = std::min<std::chrono::milliseconds>(pause * 2, 1s))
         co_await daemon::sleep_for(pause);
+    const auto elsewhere = co_await end_elsewhere(key, step);
     if (!find_running(key, step))
         co_return; // the job ended meanwhile
     auto& job = jobs_.at(key);
-    job.end(step, over);
+    job.end(step, over, elsewhere);
     if (!group.empty() && !remove_step_groups(group))
         log().debug({{"job", key.job}}, "step {}: {} is removed with its job", step, group);
     log().debug({{"job", key.job}}, "step {} has ended", step);
@@ -399,6 +393,8 @@ asio::awaitable<void> StepServer::await_return(node::JobKey key, std::uint32_t s
 
 void StepServer::job_over(const node::JobKey& key)
 {
+    peers_.forget(key);
+    unreached_.erase(key);
     const auto job = jobs_.find(key);
     if (job == jobs_.end())
         return;
@@ -454,6 +450,8 @@ asio::awaitable<void> StepServer::report()
                 let_go(std::exchange(job, next));
             else
                 job = next;
+        for (auto one = unreached_.begin(); one != unreached_.end();)
+            one = --one->second.second <= 0 ? unreached_.erase(one) : std::next(one);
         const auto session = around_.session();
         if (session == 0)
             continue;

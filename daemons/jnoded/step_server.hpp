@@ -6,7 +6,9 @@
 #include "base/result.hpp"
 #include "daemon/task_group.hpp"
 #include "node.pb.h"
+#include "peer.pb.h"
 #include "step_job.hpp"
+#include "step_peers.hpp"
 #include "wire/channel.hpp"
 #include "wire/unix_channel.hpp"
 
@@ -33,6 +35,8 @@ struct StepSurroundings {
     std::function<std::uint64_t()> session;                         // with the controller; 0: none
     std::function<void(wire::StepsEnded&& ends)> send;
     std::function<void(const node::JobKey& key)> remove_folder;
+    std::function<std::optional<node::JobKey>(JobId job)> member; // that lives here, and its script elsewhere
+    std::function<asio::awaitable<Result<wire::ChannelPtr>>(std::string node)> dial;
 };
 
 class StepServer {
@@ -52,6 +56,7 @@ class StepServer {
     std::unique_ptr<wire::UnixListener> listener_;
     std::map<node::JobKey, StepJob> jobs_;
     std::map<node::StepTicket, ConnectionPtr> connections_;
+    std::map<node::JobKey, std::pair<std::string, int>> unreached_; // what was wrong with one of its nodes, for so many seconds more
     std::map<node::JobKey, int> leaving_; // whose end is journaled, and that are kept for so many seconds more
     node::StepTicket last_ticket_ = 0;
     std::uint64_t session_ = 0; // in which was sent what counts as sent
@@ -59,6 +64,7 @@ class StepServer {
     std::size_t max_sockets_;
     int quiet_seconds_ = 0;     // since anything was sent
     bool stopping_ = false;
+    StepPeers peers_;
     daemon::TaskGroup tasks_;
 
     asio::awaitable<void> accept();
@@ -67,12 +73,23 @@ class StepServer {
     asio::awaitable<void> hear(node::StepTicket ticket, ConnectionPtr connection);
     Result<ConnectionPtr> open(const wire::ChannelPtr& channel, const wire::FromRun& first);
     Result<StepJob*> job_of(const node::JobKey& key);
-    Result<void> check_inside(const StepJob& job, const node::JobKey& key, pid_t pid) const;
+    PeerSurroundings peer_surroundings() const;
     bool resume(node::StepTicket ticket, Connection& connection, StepJob& job);
     void enter(node::StepTicket ticket, Connection& connection, StepJob& job);
     void give(const node::JobKey& key, std::vector<node::GrantedStep> granted);
     StepJob::Running* find_running(const node::JobKey& key, std::uint32_t step); // null: it has ended
     asio::awaitable<void> finish(node::JobKey key, std::uint32_t step, wire::StepOver over, bool kill);
+    // step_elsewhere.cpp: the job's other nodes
+    Result<wire::PeerRequest> stream_request(const wire::Channel& channel, const wire::StepStream& stream, std::string& node);
+    asio::awaitable<void> stream(wire::ChannelPtr channel, wire::StepStream stream);
+    asio::awaitable<Result<wire::PeerAnswer>> ask_peer(std::string node, wire::PeerRequest request);
+    struct Gathering; // of several nodes' answers
+    asio::awaitable<void> gather(std::vector<asio::awaitable<void>> all);
+    asio::awaitable<void> learn(node::JobKey key);
+    asio::awaitable<void> learn_of(node::JobKey key, std::string node);
+    asio::awaitable<std::vector<wire::Usage>> end_elsewhere(node::JobKey key, std::uint32_t step);
+    asio::awaitable<void> end_on(node::JobKey key, std::uint32_t step, std::string node, std::shared_ptr<std::vector<wire::Usage>> usage);
+    wire::PeerRequest peer_request(const node::JobKey& key) const;
     asio::awaitable<void> await_return(node::JobKey key, std::uint32_t step);
     asio::awaitable<void> report();
     void send_ends(StepJob& job);
@@ -82,6 +99,8 @@ public:
     StepServer(asio::io_context& io, StepSurroundings around);
 
     Result<void> listen(const std::string& path);
+    // A connection of another node's daemon.
+    void take_peer(wire::ChannelPtr channel);
     // Of a job that an earlier daemon knew: it goes on, and whoever asked for its steps comes back or they are ended.
     void take_up(const node::JobKey& key);
     // The job's processes are gone, and so are its steps; their ends are sent before its own.

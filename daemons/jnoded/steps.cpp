@@ -36,7 +36,14 @@ StepSurroundings NodeDaemon::step_surroundings()
                     metrics_.to_controller.add();
                     controller_.send(message);
                 },
-            .remove_folder = [this](const node::JobKey& key) { setup_.folder.remove(key); }};
+            .remove_folder = [this](const node::JobKey& key) { setup_.folder.remove(key); },
+            .member = [this](JobId id) -> std::optional<node::JobKey> {
+                for (auto job = jobs_.lower_bound({id, Incarnation{}}); job != jobs_.end() && job->first.job == id; ++job)
+                    if (!job->second.ended && job->second.member)
+                        return job->first;
+                return std::nullopt;
+            },
+            .dial = [this](std::string node) { return peers_.dial(std::move(node)); }};
 }
 
 // A node whose jobs cannot start steps runs them all the same, and says so.
@@ -46,6 +53,8 @@ void NodeDaemon::serve_steps()
         log().warn("jobs cannot start steps here: {}", listening.error().message);
         registration_.notes.push_back(fmt::format("no steps here: {}", listening.error().message));
     }
+    if (auto listening = peers_.listen([this](wire::ChannelPtr channel) { steps_.take_peer(std::move(channel)); }); !listening)
+        log().warn("other nodes cannot start tasks of steps here: {}", listening.error().message);
 }
 
 // Before the core says the end: the ends of its steps go first.

@@ -1,5 +1,5 @@
 // The cgroup of one job: job_<id>, which holds limits and no process, with a leaf "tasks.0" below it for the script.
-// The layout is DESIGN D13.
+// The layout is in daemons/jnoded/README.md.
 #pragma once
 
 #include "base/fd.hpp"

@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace jarvis::shepherd {
@@ -36,6 +37,7 @@ class Shepherd {
     PidFile pid_file_;
     std::optional<JobCgroup> cgroup_;
     bool has_folder_ = false;
+    bool attached_ = false; // of a member: the runtime
     wire::ExitRecord record_;
 
 public:
@@ -125,16 +127,70 @@ private:
         return write_device_program(order_.job_folder(), (*devices_)->id());
     }
 
-    // All signals are blocked here, so one that comes early is not lost.
+    // Until SIGUSR1; with SIGUSR2 a step comes here, and its tasks are started by an agent. All signals are blocked here, so one that
+    // comes early is not lost.
     void run_as_member()
     {
         if (auto written = write_prepared(order_.job_folder()); !written)
             return fail_launch(wire::ExitRecord::SYSTEM, written.error().message);
-        sigset_t finish;
-        ::sigemptyset(&finish);
-        ::sigaddset(&finish, SIGUSR1);
-        while (::sigwaitinfo(&finish, nullptr) < 0 && errno == EINTR) {
+        sigset_t wanted;
+        ::sigemptyset(&wanted);
+        for (const int signal : {SIGUSR1, SIGUSR2, SIGCHLD})
+            ::sigaddset(&wanted, signal);
+        std::optional<jarvis_handle> agent;
+        while (true) {
+            const int signal = ::sigwaitinfo(&wanted, nullptr);
+            if (signal == SIGUSR1)
+                break;
+            reap(agent);
+            if (signal == SIGUSR2 && !agent)
+                agent = start_agent();
         }
+        if (attached_)
+            runtime_.close();
+    }
+
+    // Whatever the agent left behind is ours, too.
+    void reap(std::optional<jarvis_handle>& agent)
+    {
+        while (true) {
+            siginfo_t ended{};
+            if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0)
+                return;
+            if (agent && ended.si_pid == agent->pid) {
+                (void)runtime_.wait(*agent);
+                agent.reset();
+            } else {
+                ::waitpid(ended.si_pid, nullptr, 0);
+            }
+        }
+    }
+
+    // As the job's owner and inside the job, like a script.
+    std::optional<jarvis_handle> start_agent()
+    {
+        if (order_.agent().empty())
+            return std::nullopt;
+        if (!attached_)
+            if (auto attached = runtime_.attach(); !attached) {
+                log_error("job {}: no agent: {}", wire::job_id_in(order_), attached.error().message);
+                return std::nullopt;
+            }
+        attached_ = true;
+        wire::LaunchOrder order = order_;
+        order.set_script_path(order.agent());
+        order.clear_arguments();
+        order.set_working_directory("/");
+        order.set_output_path("/dev/null");
+        order.clear_error_path();
+        order.clear_input_path();
+        const LaunchData launch(order, cgroup_ ? cgroup_->leaf_path() : std::string(), cgroup_ ? cgroup_->leaf() : -1);
+        auto handle = runtime_.start(launch.get());
+        if (!handle) {
+            log_error("job {}: cannot start {}: {}", wire::job_id_in(order_), order.agent(), handle.error().message);
+            return std::nullopt;
+        }
+        return *handle;
     }
 
     void start_and_wait()

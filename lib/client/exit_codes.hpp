@@ -1,4 +1,4 @@
-// What commands return (DESIGN.md, section 10), in one place.
+// What commands return (EXIT STATUS of their man pages), in one place.
 #pragma once
 
 #include "base/result.hpp"
@@ -15,6 +15,9 @@ enum class Exit : int {
 
 // jsub --wait: the job ended without an exit code or signal of its own.
 constexpr int exit_without_status = 125;
+
+// With the number of the signal that ended a program, as a shell's $? (POSIX, 2.8.2).
+constexpr int exit_of_signal = 128;
 
 // For a failure that the cluster answered or that came from asking it. What was wrong in the typed words is found before
 // anything is asked, and is always Exit::usage.

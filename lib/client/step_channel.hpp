@@ -29,6 +29,8 @@ public:
     Result<void> send(const wire::FromRun& message);
     void close() { connection_.reset(); }
 
+    const std::string& path() const { return path_; }
+    const wire::StepRequest& request() const { return request_; }
     bool is_open() const { return connection_.has_value(); }
     int fd() const { return connection_ ? connection_->fd() : -1; }
     // The daemon's process, as the kernel knows it; 0: there never was a connection.

@@ -1,6 +1,7 @@
 #include "client/step_outside.hpp"
 
 #include "base/escape.hpp"
+#include "client/exit_codes.hpp"
 #include "client/from_here.hpp"
 #include "client/placement_options.hpp"
 #include "client/query.hpp"
@@ -24,10 +25,8 @@
 #include <unistd.h>
 
 namespace jarvis::client {
-
 namespace {
 
-constexpr int signal_base = 128;
 constexpr int cancelling[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 constexpr int passed_on[] = {SIGUSR1, SIGUSR2, SIGWINCH};
 constexpr std::size_t descriptors = 3;
@@ -280,7 +279,7 @@ int run_outside(const Program& program, const CommandLine& line, const StepOptio
     });
     if (const int signal = caller.serve(); signal != 0) {
         waiting.detach();
-        std::_Exit(signal_base + signal); // the thread may wait for long
+        std::_Exit(exit_of_signal + signal); // the thread may wait for long
     }
     waiting.join();
     return report_end(program, job, detail, caller.met());

@@ -4,6 +4,7 @@
 #include "client/step_channel.hpp"
 #include "client/step_options.hpp"
 #include "client/step_output.hpp"
+#include "client/step_remote.hpp"
 #include "client/step_task.hpp"
 
 #include <chrono>
@@ -28,6 +29,9 @@ using Say = std::function<void(std::string_view)>;
 class StepRun {
     using Clock = std::chrono::steady_clock;
 
+    static constexpr auto reconnect_pause = std::chrono::milliseconds(200);
+    static constexpr auto reconnect_limit = std::chrono::seconds(60); // after the tasks' end nobody else is kept waiting by it
+
     struct Stream {
         Fd pipe; // none: not through us
         LineLabels labels;
@@ -49,7 +53,8 @@ class StepRun {
     wire::StepGrant grant_;
     std::vector<std::string> nodes_;
     std::vector<Task> tasks_;
-    std::map<pid_t, std::uint32_t> ranks_; // of those that live
+    std::map<pid_t, std::uint32_t> ranks_; // of those that live here
+    std::map<std::uint32_t, StepRemote> remotes_; // by place in the step's node list
     std::vector<Fd> files_;
     std::map<std::string, int> shared_;
     std::vector<Fd> ends_; // of pipes, until all tasks have them
@@ -60,21 +65,34 @@ class StepRun {
     std::optional<Clock::time_point> limit_, kill_, reconnect_;
     Clock::time_point last_interrupt_{};
 
+    // Until there is a step.
     void take_signals();
     Result<std::optional<int>> await_grant();
+
+    // step_start.cpp
     Result<void> start_tasks();
+    bool is_here(std::uint32_t rank) const;
+    Result<void> start_here(std::uint32_t count);
+    Result<void> start_elsewhere();
     Result<void> open_streams(std::uint32_t rank, TaskStart& start);
+    Result<void> open_streams_elsewhere(std::uint32_t rank, StepRemote& remote, wire::AgentTaskStart& start);
+    Result<void> open_outputs(std::uint32_t rank, int& output, int& error);
+    bool is_labelled(std::uint32_t stream) const;
+    std::vector<std::pair<std::string, std::string>> own_variables(std::uint32_t rank) const;
     Result<int> open_file(const std::string& pattern, std::uint32_t rank, bool for_input);
     Result<int> input_of(std::uint32_t rank);
     std::vector<std::string> environment_of(std::uint32_t rank) const;
     TaskPlace place_of(std::uint32_t rank) const;
-    void report_bindings() const;
+    void report_binding(std::uint32_t rank, const wire::StepTask& task) const;
 
+    // While they run.
     void run_tasks();
     int wait_time() const;
     void read_signal();
     void read_caller();
     void reap();
+    bool any_left() const;
+    void lose_nodes();
     void on_end(std::uint32_t rank, int status);
     void read_stream(Stream& stream);
     void drain();
@@ -84,6 +102,7 @@ class StepRun {
     void check_connection();
     bool come_back();
 
+    // step_end.cpp
     Result<void> say_over(bool started);
     void say_ends() const;
     int exit_code() const;

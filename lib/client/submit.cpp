@@ -167,7 +167,6 @@ Result<wire::JobDetail> wait_for_end(std::string_view program, std::uint64_t job
 
 int exit_status(const wire::JobEnd& end)
 {
-    constexpr int signal_base = 128; // as a shell's $? (POSIX, 2.8.2)
     const auto state = state_of(end.state());
     // The limits that Jarvis set end a job whatever its script then did about the signal.
     if (state == JobState::timeout || state == JobState::out_of_memory || state == JobState::node_fail)
@@ -175,7 +174,7 @@ int exit_status(const wire::JobEnd& end)
     if (end.has_exit_code())
         return end.exit_code();
     if (end.signal() > 0)
-        return signal_base + end.signal();
+        return exit_of_signal + end.signal();
     return exit_without_status;
 }
 

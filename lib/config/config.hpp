@@ -142,6 +142,7 @@ struct NodeDaemon {
     std::string boot_id_file = "/proc/sys/kernel/random/boot_id";
     std::string metrics_socket; // empty: see node_metrics_socket(); "none": no socket
     std::vector<std::string> metrics_listen; // "127.0.0.1:6821"; empty: no port
+    std::vector<std::string> listen{"0.0.0.0:6823", "[::]:6823"}; // for the other nodes of jobs, with a certificate only
     // Of jobs: names as getrlimit(2) without RLIMIT_, in capitals. An ordinary user cannot raise a hard limit: there the
     // lower of this and the daemon's own holds.
     std::vector<ResourceLimit> limits{{"CORE", 0, 0}, {"NOFILE", 1024, 524288}};
@@ -171,6 +172,7 @@ struct Node {
     std::optional<MemorySize> memory; // empty: as discovered
     bool vouch = false;               // what it says of its users is believed
     std::vector<std::string> features;
+    std::string address{};            // for other nodes' daemons: empty: its name; %n is its name; a path: its steps.sock, on this machine
     std::string topology;             // empty: as discovered; a file FILE.xml, or a synthetic description
     Reserve reserve;
     std::vector<StatedDevice> devices;
@@ -258,6 +260,8 @@ constexpr std::uint16_t default_port = 6820;
 // The same for metrics.
 constexpr std::uint16_t default_controller_metrics_port = 6821;
 constexpr std::uint16_t default_node_metrics_port = 6822;
+// Of node daemons for each other.
+constexpr std::uint16_t default_peer_port = 6823;
 struct TlsFiles {
     std::string ca;
     std::string certificate;

@@ -70,6 +70,14 @@ std::string socket_choice(const std::string& choice)
     return fmt::format("expected an absolute path, \"none\" or nothing, found \"{}\"", choice);
 }
 
+std::string node_address(const std::string& address)
+{
+    if (address.empty() || address.starts_with('/') || address.find("%n") != std::string::npos)
+        return "";
+    const auto parsed = parse_host_port(address, default_peer_port);
+    return parsed ? "" : parsed.error().message;
+}
+
 std::string cgroup_choice(const std::string& choice)
 {
     if (choice == "auto" || choice == "none" || choice.starts_with('/'))
@@ -339,6 +347,9 @@ Fields<Config> make_config_fields()
         field("jnoded.metrics_listen", &C::jnoded, &NodeDaemon::metrics_listen, restart_jnoded, "",
               "Addresses on which jnoded serves its metrics to everybody who can reach them, such as \"[::]:6822\"; empty for none.",
               listening_addresses<default_node_metrics_port>),
+        field("jnoded.listen", &C::jnoded, &NodeDaemon::listen, restart_jnoded, "",
+              "Where jnoded takes connections of other nodes over TLS, for steps over several nodes; without a certificate it takes none.",
+              listening_addresses<default_peer_port>),
     };
 }
 
@@ -364,6 +375,9 @@ const Fields<NodeSection>& node_fields()
               "can act as any user of the cluster."),
         field("node.features", &NodeSection::node, &Node::features, Needs::reload, "",
               "What jobs can ask for with --constraint, such as [\"ib\", \"rack1\"].", feature_names),
+        field("node.address", &NodeSection::node, &Node::address, Needs::restart_jnoded, "",
+              "Where other nodes reach its daemon, for steps over several nodes, such as \"10.0.0.7:6823\"; %n is its name, which it is when "
+              "empty. A path is the socket of a node on the same machine, steps.sock in its run-time folder.", node_address),
         field("node.topology", &NodeSection::node, &Node::topology, Needs::restart_jnoded, "",
               "Another topology than that of the machine: a file of hwloc (/path/FILE.xml) or a synthetic description. Its cores are "
               "virtual.",

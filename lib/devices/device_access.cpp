@@ -153,4 +153,14 @@ Result<std::vector<std::uint32_t>> attached_programs(const std::string& path)
     return programs_of(*group);
 }
 
+std::string missing_program(const std::string& group, std::uint32_t id)
+{
+    const auto attached = attached_programs(group);
+    if (attached && std::ranges::find(*attached, id) != attached->end())
+        return {};
+    if (::access(group.c_str(), F_OK) != 0 && errno == ENOENT)
+        return {};
+    return attached ? fmt::format("device program {} was attached to {}, and is not there any more", id, group) : attached.error().message;
+}
+
 } // namespace jarvis::devices

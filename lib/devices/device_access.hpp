@@ -37,4 +37,8 @@ public:
 // The ids of the programs that were attached to the group itself.
 Result<std::vector<std::uint32_t>> attached_programs(const std::string& group);
 
+// In words, when a program that was attached to the group is there no more. Empty when it is, or when the group is gone: nothing
+// runs in it then (rmdir of a cgroup fails as long as it has processes, cgroup-v2.rst).
+std::string missing_program(const std::string& group, std::uint32_t id);
+
 } // namespace jarvis::devices

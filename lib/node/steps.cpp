@@ -278,6 +278,14 @@ std::vector<GrantedStep> JobSteps::serve()
     return granted;
 }
 
+std::vector<GrantedStep> JobSteps::learn(std::size_t host, std::vector<CoreSet> numa)
+{
+    if (host >= hosts_.size())
+        return {};
+    hosts_[host].numa = std::move(numa);
+    return serve();
+}
+
 std::vector<GrantedStep> JobSteps::end(std::uint32_t step)
 {
     return held_.erase(step) > 0 ? serve() : std::vector<GrantedStep>();

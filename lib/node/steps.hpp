@@ -77,6 +77,8 @@ public:
 
     const std::vector<StepHost>& hosts() const { return hosts_; }
     std::uint32_t next() const { return next_; }
+    // What a node has, which was not known before: steps that wait may get some of it.
+    std::vector<GrantedStep> learn(std::size_t host, std::vector<CoreSet> numa);
 
     // Granted at once, or in a later answer of end() or leave(). Fails when the job could never give it, and when it was to be
     // immediate and has to wait (unavailable).

@@ -178,13 +178,14 @@ class Node(Host):
 
 
 class Network(Cluster):
-    """Settings as for Cluster; those of [jnoded] are for each node. features: what nodes have, by number: {1: ["gpu"]}."""
+    """Settings as for Cluster; those of [jnoded] are for each node. features: what nodes have, by number: {1: ["gpu"]}. peers: the
+    nodes know each other's addresses, for steps over several."""
 
-    def __init__(self, nodes=8, namespaces=False, features=None, **more):
+    def __init__(self, nodes=8, namespaces=False, features=None, peers=False, **more):
         if namespaces and why_no_namespaces():
             raise unittest.SkipTest(why_no_namespaces())
         self.count, self.namespaces, self.boots = nodes, namespaces, 0
-        self.features = features or {}
+        self.features, self.peers = features or {}, peers
         super().__init__(**more)
 
     def make_folders(self):
@@ -255,7 +256,11 @@ class Network(Cluster):
         every = self.all_declared() + f"{self.partitions_text()}\n{self.extra}\n"
         self.write(self.config_path, {name: body for name, body in sections.items() if name != "jnoded"} | own, every)
         for node in self.nodes:
-            self.write(node.config, node.settings(sections), self.declared(node.number))
+            self.write(node.config, node.settings(sections), self.with_addresses() if self.peers else self.declared(node.number))
+
+    def with_addresses(self):
+        return "".join(f'{self.declared(node.number).rstrip()}\naddress = "{node.ipv4 if self.namespaces else node.run_dir / "steps.sock"}"\n\n'
+                       for node in self.nodes)
 
     @staticmethod
     def write(path, sections, rest):

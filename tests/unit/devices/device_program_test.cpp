@@ -146,6 +146,13 @@ BOOST_AUTO_TEST_CASE(strict_leaves_what_every_program_expects)
     BOOST_TEST(!allows(strict, reads, Kind::block, 1, 3));
 }
 
+// A job that ends while its node daemon starts again is no fault of the node.
+BOOST_AUTO_TEST_CASE(nothing_is_missing_from_a_group_that_is_gone)
+{
+    BOOST_TEST(missing_program("/sys/fs/cgroup/not_there/jobs/job_1", 7).empty());
+    BOOST_TEST(!missing_program("/proc/self", 7).empty()); // a directory, and no cgroup
+}
+
 // Where the kernel lets us; the tests in virtual machines do more.
 BOOST_AUTO_TEST_CASE(the_kernel_takes_the_programs)
 {

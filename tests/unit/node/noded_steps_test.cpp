@@ -108,6 +108,49 @@ BOOST_AUTO_TEST_CASE(wider_bindings_stay_inside_the_step)
     BOOST_TEST(begin(job, what).tasks(0).pus_size() == 6);
 }
 
+BOOST_AUTO_TEST_CASE(tasks_go_to_all_nodes_once_it_is_known_what_is_there)
+{
+    const Folder folder;
+    auto two = order();
+    two.set_node_list("n1,n7");
+    const auto open = [&] { return StepJob::open(key, two, four_cores(), "n1", folder.path).value(); };
+    auto job = open();
+    BOOST_TEST((job.unknown_nodes() == std::vector<std::string>{"n7"}));
+    BOOST_TEST(!job.ask(1, *wish_from(request(5)))); // four are here
+    BOOST_TEST(job.learn("n7", {CoreSet::range(8, 2)}).empty());
+    BOOST_TEST(job.unknown_nodes().empty());
+    const auto grant = begin(job, request(5));
+    BOOST_TEST(grant.node_list() == "n[1,7]");
+    BOOST_TEST(grant.here() == 0u);
+    BOOST_TEST(grant.tasks_per_node_size() == 2);
+    BOOST_TEST(grant.tasks_per_node(1) == 1u);
+    BOOST_TEST(grant.tasks(4).node() == 1u);
+    BOOST_TEST(grant.tasks(4).cores(0) == 8u);
+    BOOST_TEST(grant.tasks(4).pus_size() == 0); // its own node binds it
+    BOOST_TEST((other_nodes(grant) == std::vector<std::string>{"n7"}));
+    auto elsewhere = request(1);
+    elsewhere.add_nodes("n7");
+    const auto there = begin(job, elsewhere);
+    BOOST_TEST(there.here() == 1u); // none of its tasks are here
+    BOOST_TEST(there.cgroup().empty());
+    BOOST_TEST((other_nodes(there) == std::vector<std::string>{"n7"}));
+
+    job = open();
+    BOOST_TEST(job.running().size() == 2u);
+    BOOST_TEST(job.learn("n7", {CoreSet::range(8, 2)}).empty());
+    BOOST_TEST(std::holds_alternative<node::WaitingStep>(*job.ask(9, *wish_from(elsewhere)))); // both cores there are still held
+    wire::Usage used;
+    used.set_cpu_user_us(5);
+    used.set_memory_peak(1 << 20);
+    job.end(grant.step(), {}, std::vector{used});
+    BOOST_TEST(job.release(grant.step()).size() == 1u);
+    const auto ended = job.unsent();
+    BOOST_TEST(ended.steps(0).end().cores() == 5u);
+    BOOST_TEST(ended.steps(0).end().node_count() == 2u);
+    BOOST_TEST(ended.steps(0).end().usage().cpu_user_us() == 5);
+    BOOST_TEST(ended.steps(0).end().usage().memory_peak() == 1 << 20);
+}
+
 BOOST_AUTO_TEST_CASE(a_restart_finds_what_runs_and_what_nobody_has_acknowledged)
 {
     const Folder folder;

@@ -263,3 +263,17 @@ BOOST_AUTO_TEST_CASE(no_core_is_ever_held_twice)
     }
     BOOST_TEST(waiting.empty());
 }
+
+BOOST_AUTO_TEST_CASE(what_a_node_has_may_become_known_later)
+{
+    auto known = hosts(2);
+    known[1].numa.clear();
+    JobSteps steps(known);
+    BOOST_TEST(!steps.ask(1, tasks(8)).has_value());
+    BOOST_TEST(text(granted(steps, 2, tasks(4)).tasks) == "n1:0 n1:1 n1:2 n1:3");
+    BOOST_TEST(waits(steps, 3, tasks(2)));
+    const auto served = steps.learn(1, {CoreSet::range(0, 4)});
+    BOOST_REQUIRE_EQUAL(served.size(), 1u);
+    BOOST_TEST(text(served[0].tasks) == "n2:0 n2:1");
+    BOOST_TEST(steps.learn(7, {CoreSet::range(0, 4)}).empty()); // no such node
+}
