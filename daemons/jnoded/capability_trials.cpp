@@ -8,8 +8,8 @@
 #include "model/huge_pages.hpp"
 
 #include <cerrno>
-#include <charconv>
 #include <optional>
+#include <set>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -53,27 +53,6 @@ public:
     const Group& operator*() const { return *group_; }
 };
 
-// Of a list such as "0-3,8".
-std::vector<std::uint32_t> numbers_in(std::string_view list)
-{
-    std::vector<std::uint32_t> numbers;
-    const char* at = list.data();
-    const char* const end = at + list.size();
-    while (at < end) {
-        std::uint32_t first = 0;
-        auto read = std::from_chars(at, end, first);
-        auto last = first;
-        if (read.ec == std::errc{} && read.ptr < end && *read.ptr == '-')
-            read = std::from_chars(read.ptr + 1, end, last);
-        if (read.ec != std::errc{})
-            break;
-        for (auto number = first; number <= last; ++number)
-            numbers.push_back(number);
-        at = read.ptr < end ? read.ptr + 1 : end;
-    }
-    return numbers;
-}
-
 // The group of all jobs keeps one as well, from the first start of this daemon on. It only refuses to make device files; but with the
 // first program of a machine the kernel changes its own code, and with the last one back again, which each job would wait for.
 Result<void> try_device_program(const Group& group, const Group& jobs)
@@ -109,6 +88,8 @@ bool become_partition(const Group& group, std::vector<std::string>& problems)
     return false;
 }
 
+std::set<std::uint32_t> numbers_in(std::string_view list) { return cgroup::list_in(list).value_or(std::set<std::uint32_t>()); }
+
 // No group in use may give away all that it has (Linux 6.1): one more than the jobs' for the tree, where the shepherds are, and
 // one that stays above. Empty: there are not so many.
 std::string cpus_of_tree(const std::string& jobs, const std::string& parent)
@@ -116,7 +97,7 @@ std::string cpus_of_tree(const std::string& jobs, const std::string& parent)
     const auto taken = numbers_in(jobs);
     std::vector<std::uint32_t> others;
     for (const auto cpu : numbers_in(parent))
-        if (std::ranges::find(taken, cpu) == taken.end())
+        if (!taken.contains(cpu))
             others.push_back(cpu);
     return others.size() < 2 ? std::string() : fmt::format("{},{}", jobs, others.front());
 }

@@ -4,10 +4,8 @@
 #include "cgroup/file.hpp"
 
 #include <cerrno>
-#include <charconv>
 #include <fcntl.h>
 #include <optional>
-#include <set>
 #include <unistd.h>
 #include <vector>
 
@@ -16,28 +14,6 @@ namespace {
 
 using cgroup::first_line;
 using cgroup::number_in;
-
-// "0-3,8" as a set; nothing: it is no list.
-std::optional<std::set<std::uint32_t>> parse_list(std::string_view text)
-{
-    constexpr std::uint32_t highest = 1 << 16; // far above what a kernel has of CPUs or nodes
-    std::set<std::uint32_t> numbers;
-    const char* at = text.data();
-    const char* const end = at + text.size();
-    while (at < end) {
-        std::uint32_t first = 0;
-        auto read = std::from_chars(at, end, first);
-        std::uint32_t last = first;
-        if (read.ec == std::errc{} && read.ptr < end && *read.ptr == '-')
-            read = std::from_chars(read.ptr + 1, end, last);
-        if (read.ec != std::errc{} || last < first || last > highest || (read.ptr < end && *read.ptr != ','))
-            return std::nullopt;
-        for (auto number = first; number <= last; ++number)
-            numbers.insert(number);
-        at = read.ptr < end ? read.ptr + 1 : end;
-    }
-    return numbers;
-}
 
 bool is_list(std::string_view file) { return file.starts_with("cpuset.") && file != "cpuset.cpus.partition"; }
 
@@ -79,8 +55,8 @@ bool means_the_same(std::string_view file, std::string_view asked, std::string_v
 {
     found = first_line(found);
     if (is_list(file)) {
-        const auto a = parse_list(asked);
-        return a && a == parse_list(found);
+        const auto a = cgroup::list_in(asked);
+        return a && a == cgroup::list_in(found);
     }
     if (file.starts_with("memory.") && asked != found) {
         const auto a = number_in(asked);

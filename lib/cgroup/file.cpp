@@ -65,4 +65,25 @@ std::optional<std::int64_t> value_of(std::string_view text, std::string_view key
     return std::nullopt;
 }
 
+std::optional<std::set<std::uint32_t>> list_in(std::string_view text)
+{
+    constexpr std::uint32_t highest = 1 << 16; // far above what a kernel has of CPUs or nodes
+    std::set<std::uint32_t> numbers;
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    while (at < end) {
+        std::uint32_t first = 0;
+        auto read = std::from_chars(at, end, first);
+        std::uint32_t last = first;
+        if (read.ec == std::errc{} && read.ptr < end && *read.ptr == '-')
+            read = std::from_chars(read.ptr + 1, end, last);
+        if (read.ec != std::errc{} || last < first || last > highest || (read.ptr < end && *read.ptr != ','))
+            return std::nullopt;
+        for (auto number = first; number <= last; ++number)
+            numbers.insert(number);
+        at = read.ptr < end ? read.ptr + 1 : end;
+    }
+    return numbers;
+}
+
 } // namespace jarvis::cgroup

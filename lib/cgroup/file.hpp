@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -24,5 +25,8 @@ std::optional<std::int64_t> number_in(std::string_view text);
 
 // The number after the first "<key><separator>" that begins a word: "oom_kill 2", "rbytes=4096".
 std::optional<std::int64_t> value_of(std::string_view text, std::string_view key, char separator = ' ');
+
+// The numbers of a list such as "0-3,8" (List Formats of cpuset(7)); nothing: it is no list.
+std::optional<std::set<std::uint32_t>> list_in(std::string_view text);
 
 } // namespace jarvis::cgroup
