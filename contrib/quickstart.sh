@@ -550,7 +550,7 @@ cat >"$demo/hello.sh" <<'END'
 #JSUB --job-name hello --ntasks 1 --time 5m
 echo "Hello from job $JARVIS_JOB_ID ($JARVIS_JOB_NAME)."
 echo "I ran on node $JARVIS_NODENAME ($(uname -n)) as $(id -un), in partition $JARVIS_PARTITION,"
-echo "with $JARVIS_CPUS_ON_NODE core(s): CPUs $JARVIS_CPU_LIST, and ${JARVIS_MEM_PER_NODE:-?} MiB of memory."
+echo "with $JARVIS_CPUS_ON_NODE core(s)${JARVIS_CPU_LIST:+ (CPUs $JARVIS_CPU_LIST)} and ${JARVIS_MEM_PER_NODE:-?} MiB of memory."
 echo "My temporary folder was $JARVIS_TMPDIR; it is gone now."
 END
 chmod 0755 "$demo/hello.sh"
@@ -576,10 +576,15 @@ state=$(job_state)
 
 if [[ $nodes -gt 1 ]]; then
     step "a job on two nodes"
-    say "\$ jsub -N 2 -n 2 --ntasks-per-node 1 --wrap '...'"
-    # shellcheck disable=SC2016   # the job's shell expands it
-    job=$(cd "$demo" && "$software/bin/jsub" -N 2 -n 2 --ntasks-per-node 1 --time 5m -o two-nodes.out \
-        --wrap 'echo "Job $JARVIS_JOB_ID has the nodes $JARVIS_NODELIST, with $JARVIS_TASKS_PER_NODE tasks; I run on $JARVIS_NODENAME."')
+    cat >"$demo/two-nodes.sh" <<'END'
+#!/bin/sh
+#JSUB --job-name two-nodes --nodes 2 --ntasks 2 --ntasks-per-node 1 --time 5m --output two-nodes.out
+echo "Job $JARVIS_JOB_ID has the nodes $JARVIS_NODELIST; its script runs on $JARVIS_NODENAME."
+jrun --label sh -c 'echo "task $JARVIS_PROCID of $JARVIS_STEP_NUM_TASKS runs on $JARVIS_NODENAME"'
+END
+    chmod 0755 "$demo/two-nodes.sh"
+    say "\$ jsub two-nodes.sh"
+    job=$(cd "$demo" && PATH=$software/bin:$PATH "$software/bin/jsub" two-nodes.sh)
     wait_until "$job_seconds" "waiting for job $job" job_ended ||
         die "job $job has not ended in $job_seconds s: $(job_state); see 'jq -j $job' and $demo/log"
     say "\$ cat two-nodes.out"

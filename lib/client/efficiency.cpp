@@ -185,7 +185,7 @@ std::string waits_advice(const Efficiency& job)
     if (job.memory_pressure && share(*job.memory_pressure, job.elapsed_sum) > 0.1)
         return fmt::format("it was short of memory for {} of its time, and the kernel had to make room{}: more memory would make it faster",
                            percent(share(*job.memory_pressure, job.elapsed_sum)),
-                           job.faults && *job.faults > 0 ? fmt::format(" ({} pages were read back)", *job.faults) : "");
+                           job.faults.value_or(0) > 0 ? fmt::format(" ({} pages were read back)", *job.faults) : "");
     if (job.io_pressure && share(*job.io_pressure, job.elapsed_sum) > 0.2)
         return fmt::format(
             "some process of it waited for a disk for {} of its time: JARVIS_TMPDIR or fewer, larger reads and writes may help",
@@ -302,10 +302,10 @@ std::string efficiency_text(const Efficiency& job, const Style& style)
         text += fmt::format("time     {}, no limit\n", format_duration(job.elapsed));
     if (const auto waits = waits_text(job); !waits.empty())
         text += fmt::format("waited   {}\n", waits);
-    if (job.read || job.faults)
+    if (job.read || job.faults.value_or(0) > 0)
         text += fmt::format("disks    {}{}\n",
                             job.read ? fmt::format("read {}, written {}", size(*job.read), size(job.written.value_or(0))) : "",
-                            job.faults && *job.faults > 0 ? fmt::format("{}{} pages read back", job.read ? ", " : "", *job.faults) : "");
+                            job.faults.value_or(0) > 0 ? fmt::format("{}{} pages read back", job.read ? ", " : "", *job.faults) : "");
     for (const auto& sentence : advice(job))
         text += paint("advice   ", Colour::cyan, style) + sentence + "\n";
     return text;

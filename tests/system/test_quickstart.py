@@ -164,7 +164,9 @@ class Quickstart(TestCase):
         said = self.quickstart(*start, count, cwd=parent)
         self.assertIn("Hello from job 1 ", said)
         self.assertIn(f"{count} nodes share", said)
-        self.assertRegex(said, r"Job 2 has the nodes n\[1-2\], with 1\(x2\) tasks; I run on n1\.")
+        self.assertRegex(said, r"Job 2 has the nodes n\[1-2\]; its script runs on n1\.")
+        for task in (0, 1):
+            self.assertIn(f"{task}: task {task} of 2 runs on n{task + 1}", said)
         words = self.node_names_of_jobs(demo, parent, count)
         self.assertEqual(sorted(w[0] for w in words), [f"n{i + 1}" for i in range(count)])
         code, out = self.shell(f". {demo}/env.sh && jnodes -l")
