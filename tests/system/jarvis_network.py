@@ -83,13 +83,15 @@ class Host(Daemon):
 
     def __init__(self, cluster, name, host, number, namespaces, **more):
         super().__init__(cluster, name, **more)
-        self.host = host
+        self.host, self.cpus = host, None
         self.netns = f"{PREFIX}{cluster.node[1:]}-{host}" if namespaces else None
         self.port = f"to-{host}"                # its end in the bridge
         self.ipv4, self.ipv6 = f"10.77.0.{number}", f"fd77::{number:x}"
 
     def enter(self):
         super().enter()
+        if self.cpus:
+            os.sched_setaffinity(0, self.cpus)
         if self.netns:
             # Not by `ip netns exec`: that mounts another /sys, without cgroups.
             with open(NETNS / self.netns, "rb") as namespace:
@@ -133,6 +135,7 @@ class Node(Host):
         self.boot_id_file, self.user_socket = self.folder / "boot_id", self.folder / "jnoded.sock"
         super().__init__(cluster, "jnoded", f"n{number}", 10 + number, namespaces, config=self.folder / "jarvis.toml",
                          log=f"jnoded-n{number}")
+        self.cpus = cluster.cpus.get(number)
 
     def make_folders(self):
         for path in (self.folder, self.run_dir, self.state_dir, self.tmp_dir):
@@ -179,13 +182,13 @@ class Node(Host):
 
 class Network(Cluster):
     """Settings as for Cluster; those of [jnoded] are for each node. features: what nodes have, by number: {1: ["gpu"]}. peers: the
-    nodes know each other's addresses, for steps over several."""
+    nodes know each other's addresses, for steps over several. cpus: those of the machine that a node has, by number: {1: {0, 1}}."""
 
-    def __init__(self, nodes=8, namespaces=False, features=None, peers=False, **more):
+    def __init__(self, nodes=8, namespaces=False, features=None, peers=False, cpus=None, **more):
         if namespaces and why_no_namespaces():
             raise unittest.SkipTest(why_no_namespaces())
         self.count, self.namespaces, self.boots = nodes, namespaces, 0
-        self.features, self.peers = features or {}, peers
+        self.features, self.peers, self.cpus = features or {}, peers, cpus or {}
         super().__init__(**more)
 
     def make_folders(self):

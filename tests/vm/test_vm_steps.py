@@ -4,6 +4,7 @@ import re
 
 from jarvis_vm import run_here
 from jarvis_cluster import SharedCluster, USER, wait_for
+from jarvis_network import Network
 
 PARTITION = '[[partition]]\nname = "batch"\nnodes = "ALL"\ndefault = true\ndefault_time = "1h"\nconfinement = "full"\n'
 SHOW = 'grep -E "^(Cpus|Mems)_allowed_list" /proc/self/status; cat /proc/self/cgroup'
@@ -17,7 +18,7 @@ def numbers(text):
     return found
 
 
-class Steps(SharedCluster):
+class FullSteps(SharedCluster):
     settings = {"partitions": PARTITION}
 
     def run_steps(self, body, *options, user=USER):
@@ -32,6 +33,8 @@ class Steps(SharedCluster):
             said.setdefault(int(rank), {})[key] = value
         return [(numbers(said[rank]["Cpus"]), numbers(said[rank]["Mems"]), said[rank]["0:"]) for rank in sorted(said)]
 
+
+class Steps(FullSteps):
     def test_1_tasks_are_bound_to_their_cores(self):
         for user in (USER, None):
             text = self.run_steps(f"jrun -n 4 -l sh -c '{SHOW}'; jrun -n 1 -c 4 -l sh -c '{SHOW}'", "-n", "4", "--mem", "200M", user=user)
@@ -65,6 +68,33 @@ class Steps(SharedCluster):
         self.assertIn("memory", (group / "cgroup.subtree_control").read_text())
         self.c.run("jcancel", job, check=0)
         self.assertEqual(self.c.wait_job(job)["state"], "CANCELLED")
+
+
+class StepsOverNodes(FullSteps):
+    """Two nodes with a half of the machine each: tasks on the second one are bound and held as those on the first."""
+    @classmethod
+    def setUpClass(cls):
+        cls.c = Network(nodes=2, peers=True, cpus={1: {0, 1}, 2: {2, 3}}, **cls.settings)
+
+    def test_tasks_are_bound_on_each_node(self):
+        text = self.run_steps(f"jrun -N 2 -n 4 -l sh -c '{SHOW}'", "-N", "2", "-n", "4", "--ntasks-per-node", "2", "--mem", "200M")
+        tasks = self.tasks(text)
+        self.assertEqual([sorted(cpus) for cpus, _, _ in tasks], [[0], [1], [2], [3]], text)
+        for rank, (_, _, group) in enumerate(tasks):
+            self.assertRegex(group, rf"n{rank // 2 + 1}/jobs/job_\d+/step_0/task_{rank}$")
+
+    def test_nothing_is_left_on_the_other_node(self):
+        script = "#!/bin/bash\njrun -N 2 -n 4 sleep 600 & pid=$!\n" \
+                 "until [ -e go ]; do sleep 0.2; done; kill -9 $pid; wait $pid\njrun -N 2 -n 4 true; echo code $?\n"
+        job = self.c.submit("-N", "2", "-n", "4", "--ntasks-per-node", "2", "--mem", "200M", script=script)
+        def group_there():
+            return next((tree / "jobs" / f"job_{job}" / "step_0" for tree in self.c.cgroups() if tree.name.endswith("n2")), None)
+        wait_for(lambda: group_there() and len(list(group_there().glob("task_*/cgroup.procs"))) == 2, "the tasks' groups")
+        wait_for(lambda: (group_there() / "task_3/cgroup.procs").read_text().strip(), "the task")
+        self.assertEqual(numbers((group_there() / "task_3/cpuset.cpus").read_text()), {3})
+        (self.c.work() / "go").touch()
+        self.assertEqual(self.c.wait_job(job)["state"], "COMPLETED")
+        self.assertIn("code 0", self.c.output(job))
 
 
 run_here(cpus=4, numa=2, memory="2G")
