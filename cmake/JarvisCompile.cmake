@@ -29,6 +29,10 @@ if(JARVIS_SANITIZE)
     # g++ 12 warns about code that only its own instrumentation made.
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
         add_compile_options(-Wno-tsan -Wno-stringop-overflow)
+    else()
+        # What is undefined ends the program, so no code is needed that goes on: a quarter less to compile. And clang tells us of
+        # what libstdc++ calls in headers of its own, when these are precompiled.
+        add_compile_options(-fno-sanitize-recover=undefined $<$<COMPILE_LANGUAGE:CXX>:-Wno-deprecated-declarations>)
     endif()
 endif()
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # The one place that knows which Debian and Ubuntu packages Jarvis is built and tested with.
 #
-#   packages.sh list build|test|vm|coverage|fuzz|slurm...     print the names
-#   packages.sh missing build|test|vm|coverage|fuzz|slurm...  print those that are not there (nothing: all is there)
-#   packages.sh install build|test|vm|coverage|fuzz|slurm...  install what is missing; as root, or by sudo
+#   packages.sh list build|test|vm|coverage|asan|slurm...     print the names
+#   packages.sh missing build|test|vm|coverage|asan|slurm...  print those that are not there (nothing: all is there)
+#   packages.sh install build|test|vm|coverage|asan|slurm...  install what is missing; as root, or by sudo
 #   packages.sh prefix                                        print the folder that has a Boost of our own in it, if there is one
 #
 # Boost: Jarvis needs 1.81 or later. Debian 12 has 1.81 beside its default 1.74, and the two -dev packages exclude each
@@ -56,7 +56,7 @@ test_packages() { printf '%s\n' python3 libfaketime mandoc shellcheck git procps
 # tests/vm: the machine, and what it takes from this one: a static shell for its initramfs, modprobe, systemd.
 vm_packages() { printf '%s\n' python3 qemu-system-x86 busybox-static kmod util-linux systemd; }
 coverage_packages() { printf '%s\n' gcovr; }
-fuzz_packages() { printf '%s\n' clang-19 libclang-rt-19-dev; }
+asan_packages() { printf '%s\n' clang-19 libclang-rt-19-dev; }
 # What tests/bench/slurm compares with.
 slurm_packages() { printf '%s\n' slurmctld slurmd slurm-client munge libslurm-dev gcc; }
 
@@ -64,8 +64,8 @@ list() {
     local group
     for group in "$@"; do
         case $group in
-            build | test | vm | coverage | fuzz | slurm) "${group}_packages" ;;
-            *) die "unknown group '$group'; there are build, test, vm, coverage, fuzz and slurm" ;;
+            build | test | vm | coverage | asan | slurm) "${group}_packages" ;;
+            *) die "unknown group '$group'; there are build, test, vm, coverage, asan and slurm" ;;
         esac
     done
 }

@@ -25,6 +25,7 @@ GRANTS = {
     "config": {"base", "model", "cluster", "sched", "node", "plugin"},
     "pki": {"base"},
     "devices": {"base"},
+    "shm": {"base"},
     "wire": {"base", "model", "cluster", "node", "daemon", "pki"},
     "cgroup": {"base", "wire"},
     "plugin": {"base", "model", "config"},

@@ -4,6 +4,8 @@
 #include "capability_trials.hpp"
 #include "daemon/log.hpp"
 #include "processes.hpp"
+#include "shm/private_shm.hpp"
+#include "shm_choice.hpp"
 
 #include <csignal>
 #include <cstdlib>
@@ -114,6 +116,8 @@ void NodeDaemon::prepare_tree(const std::string& cluster)
     } else {
         notes.push_back(fmt::format("confinement none: {}", tree.error().message));
         log().warn("no cgroups, so jobs are followed as process trees only: {}", tree.error().message);
+        if (const auto problem = choose_private_shm(); !problem.empty())
+            add_problem(Confinement::none, problem);
     }
     if (old_tree)
         if (auto removed = old_tree->remove(); !removed)
@@ -134,12 +138,32 @@ void NodeDaemon::confine_jobs()
     try_further(tree_->jobs_path(), capabilities, problems);
     registration_.capabilities = capabilities;
     launch_settings_.confinement.capabilities = capabilities;
-    const auto level = confinement_of(capabilities);
-    for (const auto& problem : problems) {
-        registration_.notes.push_back(fmt::format("confinement {}: {}", name(level), problem));
-        log().warn("confinement {}: {}", name(level), problem);
-    }
-    log().info("confinement {} ({}), below {}", name(level), format_capabilities(capabilities), tree_->path());
+    if (auto problem = choose_private_shm(); !problem.empty())
+        problems.push_back(std::move(problem));
+    const auto level = confinement_of(registration_.capabilities);
+    for (const auto& problem : problems)
+        add_problem(level, problem);
+    log().info("confinement {} ({}), below {}", name(level), format_capabilities(registration_.capabilities), tree_->path());
+}
+
+void NodeDaemon::add_problem(Confinement level, const std::string& problem)
+{
+    registration_.notes.push_back(fmt::format("confinement {}: {}", name(level), problem));
+    log().warn("confinement {}: {}", name(level), problem);
+}
+
+// The answer says why jobs have no /dev/shm of their own although they should. Where that was asked for ("on") the node then does not say
+// that it confines their memory, which it would for all but this, so that partitions that require it do not use the node.
+std::string NodeDaemon::choose_private_shm()
+{
+    const auto& setting = setup_.config.jnoded.private_shm;
+    auto& capabilities = registration_.capabilities;
+    auto choice = choose_shm(setting, confinement_of(capabilities),
+                             {setup_.folder.path(), launch_settings_.temporary_root, setup_.config.file}, shm::try_private);
+    launch_settings_.private_shm = choice.given;
+    if (!choice.problem.empty() && setting == "on")
+        capabilities = Capabilities(capabilities.bits() & ~static_cast<std::uint32_t>(Capability::memory));
+    return std::move(choice.problem);
 }
 
 void NodeDaemon::enter_tree()

@@ -250,6 +250,8 @@ wire::LaunchOrder order_from(const node::LaunchPlan& plan, const node::Launch& l
     }
     order.set_memory_policy(static_cast<std::uint32_t>(plan.memory_policy.kind));
     order.mutable_policy_nodes()->Add(plan.memory_policy.nodes.begin(), plan.memory_policy.nodes.end());
+    if (plan.shm)
+        order.set_shm_size(static_cast<std::uint64_t>(plan.shm->bytes));
     order.set_continue_after_oom(request.continue_after_oom);
     order.set_boot_id(boot_id);
     order.set_member(plan.role == node::Role::member);

@@ -167,6 +167,8 @@ class NodeDaemon {
     Result<CgroupTree> open_tree(const std::string& cluster);
     void enter_tree();
     void confine_jobs();
+    void add_problem(Confinement level, const std::string& problem);
+    std::string choose_private_shm();
     void end_launcher_and_tree();
 
 public:

@@ -87,7 +87,7 @@ CheckSituation NodeDaemon::check_situation() const
 {
     CheckSituation situation = situation_of(setup_.config, setup_.node_name);
     situation.tree = tree_ ? tree_->path() : std::string();
-    situation.in_force = registration_.capabilities;
+    situation.in_force = launch_settings_.confinement.capabilities;
     return situation;
 }
 

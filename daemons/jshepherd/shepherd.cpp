@@ -8,6 +8,7 @@
 #include "log.hpp"
 #include "out_of_memory.hpp"
 #include "processes.hpp"
+#include "shm/private_shm.hpp"
 #include "temporary_folder.hpp"
 #include "wire/clocks.hpp"
 #include "wire/job_id.hpp"
@@ -38,6 +39,7 @@ class Shepherd {
     std::optional<JobCgroup> cgroup_;
     bool has_folder_ = false;
     bool attached_ = false; // of a member: the runtime
+    bool has_shm_ = false;
     wire::ExitRecord record_;
 
 public:
@@ -109,11 +111,24 @@ private:
     // Before any process of the job is there. What fails here is the node's fault: jobs run elsewhere then.
     Result<void> confine()
     {
+        if (auto given = give_shm(); !given)
+            return given;
         if (!cgroup_)
             return {};
         if (auto limited = set_limits(cgroup_->path(), order_); !limited)
             return limited;
         return confine_devices();
+    }
+
+    // For this process too: all of the job on this node descends from it, and what is in there goes with it at the latest.
+    Result<void> give_shm()
+    {
+        if (!order_.has_shm_size())
+            return {};
+        if (auto made = shm::make_private(order_.shm_size()); !made)
+            return fail(made.error(), "no /dev/shm of its own");
+        has_shm_ = true;
+        return {};
     }
 
     Result<void> confine_devices()
@@ -240,6 +255,8 @@ private:
 
     void remove_traces()
     {
+        if (has_shm_)
+            shm::remove_segments();
         if (has_folder_)
             if (auto removed = remove_temporary_folder(order_.temporary_folder(), owner_of(order_)); !removed)
                 note(removed.error().message);

@@ -37,7 +37,6 @@ constexpr std::size_t read_at_once = std::size_t{32} << 10;
 // Over this the tasks' output is not read: they wait for whoever reads it in the end.
 constexpr std::size_t most_queued = std::size_t{256} << 10;
 constexpr auto dial_pause = 200ms;
-constexpr int not_executable = 126, not_found = 127;
 constexpr int streams = 3;
 
 class Agent {

@@ -11,11 +11,16 @@ namespace jarvis::client {
 
 namespace {
 
-// Puts the cursor back and ends as the signal would have.
+// The cursor is hidden, and what is wider than the window is cut: wrapped lines would scroll it.
+constexpr char begin_drawing[] = "\x1b[?25l\x1b[?7l";
+constexpr char end_drawing[] = "\x1b[?7h\x1b[?25h";
+
+// Puts that back and ends as the signal would have.
 extern "C" void end_watch(int signal)
 {
-    constexpr char show_cursor[] = "\x1b[?25h\n";
-    [[maybe_unused]] const auto n = ::write(STDOUT_FILENO, show_cursor, sizeof show_cursor - 1);
+    constexpr char newline = '\n';
+    [[maybe_unused]] auto n = ::write(STDOUT_FILENO, end_drawing, sizeof end_drawing - 1);
+    n = ::write(STDOUT_FILENO, &newline, 1);
     std::signal(signal, SIG_DFL);
     std::raise(signal);
 }
@@ -23,7 +28,7 @@ extern "C" void end_watch(int signal)
 // The cursor goes home and each line clears what it does not cover, so nothing flickers.
 std::string in_place(const std::string& text)
 {
-    std::string drawn = "\x1b[?25l\x1b[H";
+    std::string drawn = std::string(begin_drawing) + "\x1b[H";
     for (char c : text)
         drawn += c == '\n' ? "\x1b[K\n" : std::string(1, c);
     return drawn + "\x1b[J";
@@ -61,7 +66,7 @@ int watch(const std::function<std::optional<std::string>(const Style&)>& make, s
         const auto made = make(style);
         if (!made) {
             if (style.terminal)
-                fmt::print("\x1b[?25h");
+                fmt::print("{}", end_drawing);
             return 0;
         }
         const auto& text = *made;

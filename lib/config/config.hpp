@@ -136,6 +136,7 @@ struct NodeDaemon {
     Duration recheck = std::chrono::seconds{30}; // how often it looks whether the machine has changed; 0: never
     std::string cgroup = "auto"; // "auto", "none" or an absolute path in a cgroup2 mount
     std::string devices = "managed"; // "strict": jobs open no device files but those that they were given and the usual ones
+    std::string private_shm = "auto"; // "on", "off"; auto: at confinement level full
     std::uint32_t max_processes = 16384; // and threads, of each job here; 0: no limit
     std::string shepherd;        // empty: see shepherd_program()
     std::string runtime = "native";

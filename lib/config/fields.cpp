@@ -90,6 +90,11 @@ std::string device_choice(const std::string& choice)
     return choice == "managed" || choice == "strict" ? "" : fmt::format("expected \"managed\" or \"strict\", found \"{}\"", choice);
 }
 
+std::string shm_choice(const std::string& choice)
+{
+    return choice == "auto" || choice == "on" || choice == "off" ? "" : fmt::format("expected \"auto\", \"on\" or \"off\", found \"{}\"", choice);
+}
+
 // The cluster's name stands in the names of folders and cgroups.
 constexpr std::size_t longest_name = 32;
 
@@ -333,6 +338,10 @@ Fields<Config> make_config_fields()
               "Which device files jobs may open: \"managed\" for all but those of the node's devices that they were not given, "
               "\"strict\" for those that they were given and the usual ones alone (null, zero, random, tty, pts, fuse and the like).",
               device_choice),
+        field("jnoded.private_shm", &C::jnoded, &NodeDaemon::private_shm, restart_jnoded, "",
+              "Whether each job has a /dev/shm, System V shared memory and message queues of its own, which go with it: \"auto\" at "
+              "confinement level full, \"on\" wherever the kernel permits it, \"off\".",
+              shm_choice),
         field("jnoded.max_processes", &C::jnoded, &NodeDaemon::max_processes, restart_jnoded, "",
               "How many processes and threads a job may have on this node at once; 0 for no limit."),
         field("jnoded.shepherd", &C::jnoded, &NodeDaemon::shepherd, restart_jnoded, "",

@@ -114,6 +114,8 @@ Result<LaunchPlan> plan_launch(const StartOrder& order, const LaunchSettings& se
         confine(plan, order, settings, topology);
     if (settings.bound)
         plan.memory_policy = memory_policy(request.resources.wishes->memory, order.placement, topology);
+    if (settings.private_shm)
+        plan.shm = order.placement.total_memory();
     expand_paths(plan, order, settings.facts);
     plan.environment = job_environment(order, settings.facts, plan.pus, plan.temporary_folder);
     return plan;

@@ -24,6 +24,7 @@ struct LaunchSettings {
     std::string jobs_cgroup;              // absolute path of <tree>/jobs; empty: confinement level none
     ConfinementSettings confinement;      // what that tree can do
     DeviceSettings devices;               // where that tree can confine them
+    bool private_shm = false;             // jobs have a /dev/shm of their own
     std::string temporary_root;           // where JARVIS_TMPDIR folders are made
     std::vector<ResourceLimit> limits;    // of every job, by name as getrlimit(2) has it without RLIMIT_
     std::vector<ResourceLimit> ceilings;  // hard limits that the daemon cannot raise for a job
@@ -52,6 +53,7 @@ struct LaunchPlan {
     bool confined = false;                  // its first process proves that `pus` and `numa_nodes` hold
     std::optional<DeviceFiles> devices{};   // nothing: it may open whatever its user may
     MemoryPolicy memory_policy{};           // of its first process
+    std::optional<MemorySize> shm{};        // of its own /dev/shm, 0: the kernel's default; nothing: it shares the node's
     std::string temporary_folder;
 
     friend bool operator==(const LaunchPlan&, const LaunchPlan&) = default;

@@ -1,4 +1,5 @@
-"""k: jobs a second from submit to end at level track, whose jobs each have a cgroup, and at level none, in turns."""
+"""k: jobs a second from submit to end at level track, whose jobs each have a cgroup, also with a /dev/shm of their own, and at level none,
+in turns."""
 import time
 
 from end_to_end import CORES
@@ -8,9 +9,12 @@ from measure import median
 PARTITION = '[[partition]]\nname = "batch"\nnodes = "ALL"\ndefault = true\ndefault_time = "1h"\nconfinement = "none"\n'
 
 
+WITH_SHM = "track with private_shm"
+
+
 def rate(b, level, count):
-    cgroup = "auto" if level == "track" else "none"
-    with b.system(cores=CORES, partitions=PARTITION, jnoded=f'cgroup = "{cgroup}"') as system:
+    cgroup, shm = "none" if level == "none" else "auto", "on" if level == WITH_SHM else "off"
+    with b.system(cores=CORES, partitions=PARTITION, jnoded=f'cgroup = "{cgroup}"\nprivate_shm = "{shm}"') as system:
         before = system.ended()
         begin = time.monotonic()
         system.submit(count, 8, 8)
@@ -19,7 +23,7 @@ def rate(b, level, count):
 
 
 def run(b):
-    levels = ["none"] + (["track"] if IS_ROOT and Cluster.cgroup_mount() else [])
+    levels = ["none"] + (["track", WITH_SHM] if IS_ROOT and Cluster.cgroup_mount() else [])
     count = b.count(3000, 50)
     rates = {level: [] for level in levels}
     for _ in range(1 if b.quick else 3):

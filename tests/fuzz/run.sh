@@ -1,9 +1,9 @@
 #!/bin/bash
-# Builds the fuzz targets with clang-19 (preset `fuzz`) and runs each on its seeds, then for some seconds of its own.
+# Builds the fuzz targets (preset `asan`) and runs each on its seeds, then for some seconds of its own.
 #
 #   tests/fuzz/run.sh [SECONDS [TARGET...]]     60 seconds, all targets
 #
-# What is found is left in build/fuzz/findings/<target>; `build/fuzz/fuzz/fuzz_<target> FILE` repeats it, and a small
+# What is found is left in build/fuzz/findings/<target>; `build/asan/fuzz/fuzz_<target> FILE` repeats it, and a small
 # case of it belongs into tests/fuzz/seeds/<target> together with the fix. Exit code 77: there is no clang++-19.
 set -euo pipefail
 
@@ -17,13 +17,16 @@ if [[ ${#targets[@]} -eq 0 ]]; then
         targets+=("${file%.cpp}")
     done
 fi
-command -v clang++-19 >/dev/null || { echo "skipped: there is no clang++-19 (contrib/packages.sh install fuzz)"; exit 77; }
+command -v clang++-19 >/dev/null || { echo "skipped: there is no clang++-19 (contrib/packages.sh install asan)"; exit 77; }
 
 build() {
     local prefix
-    prefix=$(contrib/packages.sh prefix)
-    cmake --preset fuzz ${prefix:+"-DCMAKE_PREFIX_PATH=$prefix"} >/dev/null
-    cmake --build --preset fuzz --target "${targets[@]/#/fuzz_}"
+    # A folder that is configured configures itself again when it has to.
+    if [[ ! -f build/asan/build.ninja ]]; then
+        prefix=$(contrib/packages.sh prefix)
+        cmake --preset asan ${prefix:+"-DCMAKE_PREFIX_PATH=$prefix"} >/dev/null
+    fi
+    cmake --build --preset asan --target "${targets[@]/#/fuzz_}"
 }
 
 mkdir -p build/fuzz
@@ -41,7 +44,7 @@ for target in "${targets[@]}"; do
     findings=build/fuzz/findings/$target corpus=build/fuzz/corpus/$target seeds=tests/fuzz/seeds/$target
     [[ -n $(ls -A "$seeds" 2>/dev/null) ]] || { echo "FAILED: $target has no seeds"; status=1; continue; }
     mkdir -p "$findings" "$corpus"
-    build/fuzz/fuzz/fuzz_"$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
+    build/asan/fuzz/fuzz_"$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0 \
         -artifact_prefix="$findings/" "$corpus" "$seeds" || { echo "FAILED: $target"; status=1; }
 done
 exit "$status"

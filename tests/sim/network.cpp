@@ -108,7 +108,7 @@ void Network::drop_all()
 {
     auto links = std::exchange(links_, {});
     for (auto& [number, link] : links)
-        world_.after(world_.between(0s, 3s), [node = link.node, number = number] { node->disconnected(number); });
+        world_.after(world_.between(0s, 3s), [node = link.node, gone = number] { node->disconnected(gone); });
 }
 
 void Network::cut(std::uint64_t number, std::string_view why)

@@ -67,8 +67,10 @@ Options shrink(std::uint64_t seed, Options options, Duration time)
 {
     options.trace = false;
     Shrinker shrinker(seed, options, time);
-    while (shrinker.leave_out(&Options::without_faults, options.faults) | shrinker.leave_out(&Options::without_jobs, options.jobs))
-        ;
+    for (bool shorter = true; shorter;) {
+        shorter = shrinker.leave_out(&Options::without_faults, options.faults);
+        shorter |= shrinker.leave_out(&Options::without_jobs, options.jobs);
+    }
     return shrinker.options();
 }
 

@@ -1,7 +1,8 @@
 """Compares what the controller has promised to jobs with what the kernel gives them.
 
 It stands apart from the daemons: of Jarvis it reads `jq -l` alone, and everything else from /sys, /proc and cgroup files. Cores are
-compared by the kernel's numbers of their hardware threads (PUs). That hwloc numbers NUMA nodes as the kernel does is assumed.
+compared by the kernel's numbers of their hardware threads (PUs). NUMA nodes are numbered by jq in hwloc's order, which is not the kernel's
+where one has no cores: `jnodes topo` tells which is which.
 
     checker = Checker(cluster, max_processes=60)
     checker.check()         # what is wrong, in words; nothing: []
@@ -40,7 +41,8 @@ class Promise:
     job: str
     started: str
     restarts: int
-    cpus: frozenset
+    held: frozenset         # all hardware threads of its cores, which nobody else may have
+    cpus: frozenset         # those of them that it is bound to
     memory: tuple           # of (NUMA node, bytes)
 
     @property
@@ -68,6 +70,10 @@ class Checker:
         self.cluster, self.max_processes = cluster, max_processes
         self.seen = Seen()
         self.machine_cpus = numbers(read("/sys/devices/system/cpu/online"))
+        # Cores as sets of their hardware threads, by each of these.
+        self.core_of = {cpu: numbers(read(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")) for cpu in self.machine_cpus}
+        self.single_threaded = set()        # jobs that asked for one thread of each core: they get the first
+        self.os_index = {part["numa"]: part["os_index"] for part in cluster.json("jnodes", "topo", cluster.node, "--json")["numa_nodes"]}
         self.machine_memory = {}
         for folder in NODES.glob("node[0-9]*"):
             total = re.search(r"MemTotal:\s+(\d+) kB", read(folder / "meminfo"))
@@ -80,8 +86,10 @@ class Checker:
         found = {}
         for job in self.cluster.json("jq", "-l", "--json")["jobs"]:
             for place in job.get("placement") or []:
-                found[job["id"]] = Promise(job["id"], job["started"], job["restarts"], numbers(place["pus"]), tuple(
-                    (share["numa"], share["memory_bytes"]) for share in place["memory"]))
+                held = numbers(place["pus"])
+                bound = frozenset(min(self.core_of.get(cpu, {cpu})) for cpu in held) if job["id"] in self.single_threaded else held
+                found[job["id"]] = Promise(job["id"], job["started"], job["restarts"], held, bound, tuple(
+                    (self.os_index[share["numa"]], share["memory_bytes"]) for share in place["memory"]))
         return found
 
     def groups(self):
@@ -120,7 +128,7 @@ class Checker:
         """One answer of jq is one moment: what it promises must be there, and once only."""
         problems = []
         for one, other in itertools.combinations(promises.values(), 2):
-            if shared := one.cpus & other.cpus:
+            if shared := self.whole(one.held) & self.whole(other.held):
                 problems.append(f"jobs {one.job} and {other.job}: both were promised cores {sorted(shared)}")
         for node, size in self.machine_memory.items():
             given = sum(bytes_ for p in promises.values() for number, bytes_ in p.memory if number == node)
@@ -129,7 +137,13 @@ class Checker:
         for p in promises.values():
             if not p.cpus or not p.cpus <= self.machine_cpus or not p.nodes <= set(self.machine_memory):
                 problems.append(f"job {p.job}: was promised cores {sorted(p.cpus)} and NUMA nodes {sorted(p.nodes)}; not all are here")
+            elif p.held != (whole := self.whole(p.held)):
+                problems.append(f"job {p.job}: was promised threads {sorted(p.held)} of the cores {sorted(whole)}, and not all of them")
         return problems
+
+    def whole(self, cpus):
+        """All threads of the cores that these belong to."""
+        return frozenset().union(*(self.core_of.get(cpu, {cpu}) for cpu in cpus))
 
     def compare_groups(self, groups):
         """Groups that had processes before and after they were read stood side by side."""
@@ -138,8 +152,8 @@ class Checker:
         values = {job: value for job, value in values.items() if self.populated(groups[job])}
         problems = []
         for (one, (mine, _)), (other, (theirs, _)) in itertools.combinations(values.items(), 2):
-            if mine & theirs:
-                problems.append(f"jobs {one} and {other}: their cgroups share cores {sorted(mine & theirs)}")
+            if shared := self.whole(mine) & self.whole(theirs):
+                problems.append(f"jobs {one} and {other}: their cgroups share cores {sorted(shared)}")
         limits = [limit.strip() for _, limit in values.values()]
         if "max" not in limits and sum(map(int, limits)) > sum(self.machine_memory.values()):
             problems.append("the limits of all cgroups exceed the memory of the machine")

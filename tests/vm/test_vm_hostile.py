@@ -136,15 +136,26 @@ class Hostile(SharedCluster):
         self.cancelled(job)
 
     def test_a_filler_of_shared_memory(self):
-        """A file in /dev/shm is memory of the job that wrote it."""
-        file = pathlib.Path("/dev/shm/filler")
+        """A file in /dev/shm is memory of the job that wrote it, and goes with it."""
+        before = self.shared_memory()
+        job = self.hostile("fill /dev/shm/filler")
+        self.assertEqual(self.c.wait_job(job)["state"], "OUT_OF_MEMORY")
+        self.assertFalse(os.path.exists("/dev/shm/filler"))
+        self.assertLess(self.shared_memory() - before, MEMORY * MIB // 8)
+
+    def test_a_filler_of_the_machines_memory(self):
+        """So is one in another tmpfs, which stays."""
+        file = pathlib.Path("/tmp/filler")
         job = self.hostile(f"fill {file}")
         try:
-            record = self.c.wait_job(job)
-            self.assertEqual(record["state"], "OUT_OF_MEMORY")
+            self.assertEqual(self.c.wait_job(job)["state"], "OUT_OF_MEMORY")
             self.assertLessEqual(file.stat().st_blocks * 512, MEMORY * MIB)
         finally:
             file.unlink(missing_ok=True)
+
+    @staticmethod
+    def shared_memory():
+        return next(int(line.split()[1]) << 10 for line in pathlib.Path("/proc/meminfo").read_text().splitlines() if line.startswith("Shmem:"))
 
     def test_a_daemon(self):
         """Of a script that is over nothing goes on, in whatever session it is."""

@@ -2,7 +2,7 @@
 """Many jobs side by side on machines with one to eight NUMA nodes: what `jq` promises is what the kernel gives, all along.
 
 A checker that shares nothing with the daemons compares the two after every change; at the end faults are planted, each of which it
-must find. --long: eight layouts and more than 200 jobs, instead of two and 25. --only=TEXT: the layouts with that in their names.
+must find. --long: ten layouts and more than 250 jobs, instead of four and 50. --only=TEXT: the layouts with that in their names.
 """
 import argparse
 import ctypes
@@ -33,8 +33,11 @@ LAYOUTS = {
     "8 nodes, 1 package": {"cpus": 12, "node": [
         "0-1:384M", "2-3:256M", "4:256M", "5:256M", "6:256M", "7:256M", "8-9:256M", "10-11:256M"], "distance": EIGHT},
     "8 nodes, 2 packages": {"cpus": 16, "packages": 2, "numa": 8, "memory": "2G", "distance": EIGHT},
+    "2 nodes, 2 threads": {"cpus": 16, "threads": 2, "packages": 2, "numa": 2, "memory": "1536M", "distance": ["0,1=21"]},
+    # The last one has no CPUs, and is farther from both than they are from each other, as CXL memory is.
+    "2 nodes, memory alone": {"cpus": 8, "node": ["0-3:512M", "4-7:384M", ":512M"], "distance": ["0,1=16", "0,2=24", "1,2=28"]},
 }
-SHORT = ("2 nodes, 1 package", "4 nodes, 2 packages")
+SHORT = ("2 nodes, 1 package", "4 nodes, 2 packages", "2 nodes, 2 threads", "2 nodes, memory alone")
 
 
 def migrate_pages(pid, source, target):
@@ -66,14 +69,21 @@ class Layout(SharedCluster):
         pathlib.Path("/proc/sys/kernel/numa_balancing").write_text("0")
         super().setUpClass()
         cls.jobs, cls.checker = Jobs(cls.c), Checker(cls.c, MAX_PROCESSES)
-        cls.cores = len(cls.checker.machine_cpus)
+        cls.layout = LAYOUTS[os.environ["LAYOUT"]]
+        cls.cpus = len(cls.checker.machine_cpus)
+        cls.threads = cls.layout.get("threads", 1)
+        cls.cores = cls.cpus // cls.threads
 
     def submit(self):
         """No job takes more than a third of the cores, so that three fit; some need memory of several NUMA nodes."""
         cores = self.random.randint(1, max(1, self.cores // 3 if self.random.random() < 0.3 else self.cores // 4))
         memory = self.random.choice((40, 64, 90, 300)) if self.cores < 10 else self.random.choice((40, 64, 90))
-        return self.jobs.submit("-c", str(cores), "--mem", f"{memory}M", do=(
+        single = self.threads > 1 and self.random.random() < 0.4
+        job = self.jobs.submit("-c", str(cores), "--mem", f"{memory}M", *(["--hint=nomultithread"] if single else []), do=(
             f"hold {memory // 3} {self.random.randint(1, 3)} {self.random.randint(1, 2)}"))
+        if single:
+            self.checker.single_threaded.add(job)
+        return job
 
     def held(self):
         """The share of the cores that running jobs hold, once all of them have touched their memory."""
@@ -84,12 +94,13 @@ class Layout(SharedCluster):
         return None
 
     def test_1_the_machine_is_the_layout(self):
-        layout = LAYOUTS[os.environ["LAYOUT"]]
+        layout = self.layout
         self.assertEqual(len(self.checker.machine_memory), len(layout.get("node", [])) or layout["numa"])
         packages = {read(f"/sys/devices/system/cpu/cpu{cpu}/topology/physical_package_id") for cpu in self.checker.machine_cpus}
         self.assertEqual(len(packages), layout.get("packages", 1))
         node = self.c.json("jnodes", "-l", "--json")["nodes"][0]
-        self.assertEqual((node["cores"], node["confinement"]), (layout["cpus"], "full"))
+        self.assertEqual((node["cores"], node["confinement"]), (layout["cpus"] // self.threads, "full"))
+        self.assertEqual({len(core) for core in self.checker.core_of.values()}, {self.threads})
         self.assertEqual(len(node["numa_nodes"]), len(self.checker.machine_memory))
 
     def test_2_promises_are_kept_while_jobs_come_and_go(self):
@@ -156,14 +167,14 @@ class Layout(SharedCluster):
             os.sched_setaffinity(pid, cpus)
         with self.subTest("one process is elsewhere, bound to the next cores"):
             home = group / "tasks.0/cgroup.procs"
-            shifted = {(cpu + 1) % self.cores for cpu in cpus}
+            shifted = {(cpu + 1) % self.cpus for cpu in cpus}
             (self.c.cgroup().parent / "cgroup.procs").write_text(str(pid))
             os.sched_setaffinity(pid, shifted)
             self.planted(rf"^job {job}: process {pid} is outside its cgroup")
             home.write_text(str(pid))
             os.sched_setaffinity(pid, cpus)
         self.assertEqual(self.checker.check(), [])
-        everything = {"cpuset.cpus": f"0-{self.cores - 1}", "memory.max": str(200 << 20), "memory.swap.max": "max", "pids.max": "61"}
+        everything = {"cpuset.cpus": f"0-{self.cpus - 1}", "memory.max": str(200 << 20), "memory.swap.max": "max", "pids.max": "61"}
         if len(self.checker.machine_memory) > 1:
             everything["cpuset.mems"] = f"0-{len(self.checker.machine_memory) - 1}"
         for file, value in everything.items():
@@ -179,6 +190,35 @@ class Layout(SharedCluster):
         if len(self.checker.machine_memory) > 1:
             with self.subTest("memory is on another NUMA node"):
                 self.other_node(job)
+
+    @unittest.skipUnless(any(node.startswith(":") for node in LAYOUTS.get(os.environ.get("LAYOUT"), {}).get("node", [])),
+                         "all NUMA nodes have cores")
+    def test_4_memory_without_cores_is_given_when_there_is_no_other(self):
+        self.jobs.cancel(*(job["id"] for job in self.c.json("jq", "--json")["jobs"]))
+        parts = self.c.json("jnodes", "-l", "--json")["nodes"][0]["numa_nodes"]
+        near = {self.checker.os_index[part["numa"]] for part in parts if part["cores"]}
+        size = sum(part["memory_bytes"] for part in parts if part["cores"]) >> 20
+        self.assertEqual(near, {0, 1})
+        # All cores are busy and most of their memory is taken: the rest is used by none of them.
+        small = [self.jobs.submit("-c", "1", "--mem", "90M", do="hold 30 1 1") for _ in range(self.cores)]
+        for job in small:
+            self.jobs.says(job, "ready")
+        self.assertEqual(self.checker.check(), [])
+        promises = self.checker.promises()
+        self.assertEqual(set(promises), set(small))
+        self.assertLessEqual(set().union(*(promise.nodes for promise in promises.values())), near)
+        self.jobs.cancel(*small)
+        # One that is larger than theirs gets all three, and the kernel takes pages of each.
+        wanted = ("-c", "1", "--mem", f"{size + 100}M")
+        large = self.jobs.submit(*wanted, do=f"hold {size + 36} 1 1")
+        self.jobs.says(large, "ready")
+        self.assertEqual(self.checker.check(), [])
+        self.assertEqual(self.checker.promises()[large].nodes, {0, 1, 2})
+        anonymous = next(line for line in self.jobs.read(large, "memory.numa_stat").splitlines() if line.startswith("anon "))
+        self.assertGreater(int(re.search(r" N2=(\d+)", anonymous).group(1)), 30 << 20)
+        refused = self.c.run("jsub", *wanted, "--mem-bind=local", "--wrap", "true", check=1)
+        self.assertIn("memory", refused.err)
+        self.jobs.cancel(large)
 
     def other_node(self, job):
         """Pages that are elsewhere while all files and masks are right."""

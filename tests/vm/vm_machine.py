@@ -148,12 +148,17 @@ def port(number, chardev):
     return ["-chardev", f"file,id=port{number},{chardev}", "-device", f"virtserialport,nr={number},chardev=port{number}"]
 
 
+def cpu_model(options):
+    """To a processor of AMD, as "max" says of itself, the kernel believes several threads in a core only with more than QEMU tells of it."""
+    return "max,vendor=GenuineIntel" if options.threads > 1 else "max"
+
+
 def qemu_arguments(options, kernel, folder, shares, output, errors):
     console = pathlib.Path(options.console).resolve() if options.console else folder.path / "console"
     result = [
         "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "q35,hpet=off",
         # One thread for all CPUs: with several, machines of more CPUs than the host has are slower, and some hang at boot.
-        "-accel", "tcg,thread=single,tb-size=512", "-cpu", "max", "-kernel", escaped(options.kernel or kernel.image),
+        "-accel", "tcg,thread=single,tb-size=512", "-cpu", cpu_model(options), "-kernel", escaped(options.kernel or kernel.image),
         "-initrd", str(kernel.initramfs), "-append", kernel_command_line(options), "-serial", f"file:{escaped(console)}",
         "-device", "isa-debug-exit,iobase=0x501,iosize=1", "-device", "virtio-serial-pci,max_ports=8",
         "-object", "rng-random,filename=/dev/urandom,id=rng", "-device", "virtio-rng-pci,rng=rng",

@@ -16,8 +16,7 @@
 // The child borrows our memory until it executes, as posix_spawn() does it: copying even a small process costs more than
 // everything else here. That needs a stack of its own, and so a few lines of assembly (glibc offers no clone3). Elsewhere,
 // and under the sanitizers, which know only their own stacks, the child gets a copy.
-#if (defined(__x86_64__) && !defined(__ILP32__) || defined(__aarch64__)) && !defined(__SANITIZE_ADDRESS__)             \
-    && !defined(__SANITIZE_THREAD__)
+#if (defined(__x86_64__) && !defined(__ILP32__) || defined(__aarch64__)) && !defined(NATIVE_SANITIZED)
 #define NATIVE_SHARES_MEMORY 1
 #else
 #define NATIVE_SHARES_MEMORY 0

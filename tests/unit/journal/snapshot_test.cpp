@@ -254,7 +254,7 @@ BOOST_AUTO_TEST_CASE(a_write_that_fails_ends_it)
 BOOST_AUTO_TEST_CASE(a_cut_one_is_refused_wherever_it_is_cut)
 {
     const auto bytes = bytes_of(full_state());
-    for (std::size_t size = 0; size < bytes.size(); ++size)
+    for (std::size_t size = 0; size < bytes.size(); size += JARVIS_DAMAGE_STRIDE)
         BOOST_REQUIRE(snapshot_refusal(bytes.substr(0, size)) == "the snapshot ends in the middle");
 }
 
@@ -268,7 +268,7 @@ BOOST_AUTO_TEST_CASE(nothing_may_follow_the_end)
 BOOST_AUTO_TEST_CASE(a_damaged_one_gives_no_broken_state)
 {
     const auto bytes = bytes_of(full_state());
-    for (std::size_t i = 0; i < bytes.size(); ++i)
+    for (std::size_t i = 0; i < bytes.size(); i += JARVIS_DAMAGE_STRIDE)
         for (int flip : {0x01, 0x10, 0x80, 0xff}) {
             auto damaged = bytes;
             damaged[i] = static_cast<char>(damaged[i] ^ flip);

@@ -152,6 +152,18 @@ BOOST_AUTO_TEST_CASE(a_node_with_cpusets_confines_and_one_without_only_follows)
     BOOST_TEST(kept_off->devices->withheld == std::vector<std::string>{"/dev/gpu0"});
 }
 
+BOOST_AUTO_TEST_CASE(a_private_dev_shm_is_as_large_as_the_jobs_memory)
+{
+    auto o = launch_order();
+    o.placement.memory = {{.numa = 0, .memory = mebibytes(100)}, {.numa = 1, .memory = mebibytes(28)}};
+    BOOST_TEST(!plan(o).shm.has_value());
+    auto with = settings();
+    with.private_shm = true;
+    BOOST_TEST((plan(o, with).shm == mebibytes(128)));
+    o.placement.memory.clear(); // memory is not counted here
+    BOOST_TEST((plan(o, with).shm == MemorySize{}));
+}
+
 BOOST_AUTO_TEST_CASE(memory_has_a_policy_where_cores_are_real_ones)
 {
     auto topology = two_cores_with_threads();

@@ -3,6 +3,7 @@
 #include "messages.hpp"
 #include "processes.hpp"
 #include "run_folder.hpp"
+#include "shm_choice.hpp"
 #include "wire/convert.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -18,6 +19,44 @@
 
 using namespace jarvis;
 using namespace jarvis::noded;
+
+BOOST_AUTO_TEST_SUITE(private_shm)
+
+Result<void> possible() { return {}; }
+Result<void> refused() { return fail(Errc::denied, "not permitted"); }
+Result<void> not_to_be_asked()
+{
+    BOOST_ERROR("asked");
+    return {};
+}
+
+BOOST_AUTO_TEST_CASE(it_is_given_by_itself_at_level_full_alone)
+{
+    const std::vector<std::string> nothing;
+    BOOST_TEST(choose_shm("auto", Confinement::full, nothing, possible).given);
+    for (const auto level : {Confinement::none, Confinement::track}) {
+        const auto left = choose_shm("auto", level, nothing, not_to_be_asked);
+        BOOST_TEST(!left.given);
+        BOOST_TEST(left.problem == "");
+        BOOST_TEST(choose_shm("on", level, nothing, possible).given);
+    }
+    BOOST_TEST(!choose_shm("off", Confinement::full, nothing, not_to_be_asked).given);
+}
+
+BOOST_AUTO_TEST_CASE(what_stands_in_the_way_is_said)
+{
+    for (const auto* setting : {"auto", "on"}) {
+        const auto denied = choose_shm(setting, Confinement::full, {"/run/x"}, refused);
+        BOOST_TEST(!denied.given);
+        BOOST_TEST(denied.problem.find("private_shm: not permitted: ") == 0u);
+        const auto hidden = choose_shm(setting, Confinement::full, {"/run/x", "/dev/shm/x", "/dev/shmx"}, not_to_be_asked);
+        BOOST_TEST(!hidden.given);
+        BOOST_TEST(hidden.problem.find("private_shm: /dev/shm/x has to be seen in jobs") == 0u);
+    }
+    BOOST_TEST(choose_shm("auto", Confinement::full, {"/dev/shmx", ""}, possible).given);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_AUTO_TEST_SUITE(cgroups)
 
@@ -291,6 +330,9 @@ BOOST_AUTO_TEST_CASE(an_order_brings_back_what_the_core_needs)
     launch.started = Instant(Duration(123456));
     launch.epoch = Epoch{9};
     node::LaunchPlan plan{.key = launch.order.key};
+    BOOST_TEST(!order_from(plan, launch, "boot").has_shm_size());
+    plan.shm = MemorySize{};
+    BOOST_TEST(order_from(plan, launch, "boot").has_shm_size());
     const auto recovered = recovered_from(order_from(plan, launch, "boot"));
     BOOST_REQUIRE(recovered.has_value());
     BOOST_TEST((recovered->key == launch.order.key));
