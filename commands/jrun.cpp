@@ -1,5 +1,6 @@
 // jrun: starts tasks inside a job, or makes a job for them.
 #include "base/escape.hpp"
+#include "client/step_inner.hpp"
 #include "client/step_options.hpp"
 #include "client/step_outside.hpp"
 #include "client/step_run.hpp"
@@ -44,17 +45,18 @@ std::vector<std::string> task_environment(const Program& program, const StepOpti
 
 int run_inside(const Program& program, const CommandLine& line, const StepOptions& options, const std::string& socket)
 {
-    Fd caller;
-    if (const auto path = variable(caller_variable); !path.empty()) {
-        auto taken = take_descriptors_of_caller(path);
-        if (!taken)
-            return report(program, taken.error());
-        caller = std::move(*taken);
-        ::unsetenv(caller_variable);
-    }
     const auto job = parse_job_id(variable("JARVIS_JOB_ID"));
     if (!job)
         return report(program, fmt::format("JARVIS_JOB_ID: {}", job.error().message), Exit::usage);
+    Fd caller;
+    if (const auto text = variable(caller_variable); !text.empty()) {
+        ::unsetenv(caller_variable);
+        const auto place = parse_caller_place(text);
+        auto met = place ? meet_caller(*place, socket, *job) : std::unexpected(place.error());
+        if (!met)
+            return report(program, met.error());
+        caller = std::move(*met);
+    }
     if (options.new_job_only)
         return report(program, fmt::format("--{} is for a new job, and this is inside job {}", *options.new_job_only, *job), Exit::usage);
     if (!options.job.chdir.empty() && ::chdir(options.job.chdir.c_str()) != 0)

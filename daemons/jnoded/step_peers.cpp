@@ -82,10 +82,9 @@ Result<wire::LaunchOrder> StepPeers::check(const wire::Channel& channel, const w
     return std::move(**order);
 }
 
-asio::awaitable<void> StepPeers::serve(wire::ChannelPtr channel, std::string text)
+asio::awaitable<void> StepPeers::serve(wire::ChannelPtr channel, Result<wire::PeerRequest> request)
 {
     channel->set_max_frame(longest_step_frame);
-    auto request = wire::parse<wire::PeerRequest>(text);
     const auto id = request ? wire::job_id_of(*request) : std::unexpected(request.error());
     if (!id) {
         log().warn("{}: {}", channel->description(), id.error().message);

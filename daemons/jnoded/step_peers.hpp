@@ -75,7 +75,7 @@ public:
     explicit StepPeers(PeerSurroundings around);
 
     // Of another node's daemon, until the connection ends.
-    asio::awaitable<void> serve(wire::ChannelPtr channel, std::string request);
+    asio::awaitable<void> serve(wire::ChannelPtr channel, Result<wire::PeerRequest> request);
     // An agent, as long as it waits; one that was called is handed over to whoever called it.
     asio::awaitable<void> serve_agent(wire::ChannelPtr channel, wire::StepAgent agent,
                                       std::function<std::optional<node::JobKey>(JobId)> find);

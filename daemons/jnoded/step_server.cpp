@@ -25,6 +25,8 @@ using daemon::log;
 constexpr auto request_limit = 10s;
 // A jrun tries to come back every 200 ms; one that has not done so by then is not coming.
 constexpr auto return_limit = 30s;
+// A jrun that was stopped (^Z), or whose output nobody reads, is there all the same; what waits for it here is bounded.
+constexpr std::chrono::milliseconds reader_limit = std::chrono::days(365);
 constexpr int send_again_seconds = 10;
 // A controller that does not acknowledge steps is an older one; nothing is kept for it for ever.
 constexpr int keep_seconds = 60;
@@ -73,7 +75,8 @@ wire::ToRun granting(wire::StepGrant grant)
 } // namespace
 
 StepServer::StepServer(asio::io_context& io, StepSurroundings around)
-    : io_(io), around_(std::move(around)), max_sockets_(most_sockets()), peers_(peer_surroundings()), tasks_(io.get_executor(), "steps")
+    : io_(io), around_(std::move(around)), max_sockets_(most_sockets()), peers_(peer_surroundings()),
+      meetings_(meeting_surroundings()), tasks_(io.get_executor(), "steps")
 {
 }
 
@@ -84,6 +87,18 @@ PeerSurroundings StepServer::peer_surroundings() const
             .topology = around_.topology,
             .order = around_.order,
             .shepherd = around_.shepherd};
+}
+
+MeetingSurroundings StepServer::meeting_surroundings()
+{
+    return {.node_name = around_.node_name,
+            .running = around_.running,
+            .owner = [this](const node::JobKey& key) -> Result<uid_t> {
+                const auto job = job_of(key);
+                return job ? Result<uid_t>((**job).place().owner()) : std::unexpected(job.error());
+            },
+            .admit = [this](const wire::Channel& channel, JobId job) { return job_of_peer(channel, job); },
+            .dial = around_.dial};
 }
 
 Result<void> StepServer::listen(const std::string& path)
@@ -100,7 +115,7 @@ Result<void> StepServer::listen(const std::string& path)
 asio::awaitable<void> StepServer::accept()
 {
     while (listener_->is_open()) {
-        auto channel = co_await listener_->accept(io_.get_executor());
+        auto channel = co_await listener_->accept(io_.get_executor(), {.stall_limit = reader_limit});
         if (channel && sockets_ >= max_sockets_)
             (**channel).close(); // jrun tries again
         else if (channel)
@@ -139,7 +154,19 @@ asio::awaitable<void> StepServer::serve_one(wire::ChannelPtr channel)
         co_return channel->close();
     auto first = wire::parse<wire::FromRun>(**frame);
     if (first && first->body_case() == wire::FromRun::kPeer) {
-        co_await peers_.serve(channel, std::move(*first->mutable_peer()));
+        auto request = wire::parse<wire::PeerRequest>(first->peer());
+        if (request && request->has_caller())
+            co_await meetings_.call_from_node(channel, std::move(*request));
+        else
+            co_await peers_.serve(channel, std::move(request));
+        co_return;
+    }
+    if (first && first->has_inner()) {
+        co_await meetings_.wait(channel, std::move(*first->mutable_inner()));
+        co_return;
+    }
+    if (first && first->has_caller()) {
+        co_await meetings_.call(channel, std::move(*first->mutable_caller()));
         co_return;
     }
     if (first && first->has_agent()) {
@@ -180,17 +207,10 @@ Result<StepServer::ConnectionPtr> StepServer::open(const wire::ChannelPtr& chann
     const auto id = wire::job_id_of(request);
     if (!id)
         return std::unexpected(id.error());
-    const auto key = around_.running(*id);
+    const auto key = job_of_peer(*channel, *id);
     if (!key)
-        return fail(Errc::not_found, "job {} does not run its script on node {}", *id, around_.node_name);
-    auto job = job_of(*key);
-    if (!job)
-        return std::unexpected(job.error());
+        return std::unexpected(key.error());
     const auto peer = channel->credentials();
-    if (!peer || (peer->uid != (**job).place().owner() && peer->uid != 0))
-        return fail(Errc::denied, "job {} belongs to uid {}", *id, (**job).place().owner());
-    if (!(**job).place().is_inside(peer->pid, around_.shepherd(*key)))
-        return fail(Errc::denied, "process {} is not inside job {}", peer->pid, key->job);
     const auto of_job = std::ranges::count_if(connections_, [&](const auto& one) { return one.second->key == *key; });
     if (static_cast<std::size_t>(of_job) >= max_sockets_ / 4)
         return fail(Errc::unavailable, "job {} has {} steps already; try again", *id, of_job);
@@ -204,6 +224,23 @@ Result<StepServer::ConnectionPtr> StepServer::open(const wire::ChannelPtr& chann
                                                    .pid = peer->pid,
                                                    .start_time = process ? process->start_time : 0,
                                                    .step = {}});
+}
+
+// Of a process of its owner, or of root, inside it.
+Result<node::JobKey> StepServer::job_of_peer(const wire::Channel& channel, JobId id)
+{
+    const auto key = around_.running(id);
+    if (!key)
+        return fail(Errc::not_found, "job {} does not run its script on node {}", id, around_.node_name);
+    const auto job = job_of(*key);
+    if (!job)
+        return std::unexpected(job.error());
+    const auto peer = channel.credentials();
+    if (!peer || (peer->uid != (**job).place().owner() && peer->uid != 0))
+        return fail(Errc::denied, "job {} belongs to uid {}", id, (**job).place().owner());
+    if (!(**job).place().is_inside(peer->pid, around_.shepherd(*key)))
+        return fail(Errc::denied, "process {} is not inside job {}", peer->pid, key->job);
+    return *key;
 }
 
 Result<StepJob*> StepServer::job_of(const node::JobKey& key)

@@ -8,6 +8,7 @@
 #include "node.pb.h"
 #include "peer.pb.h"
 #include "step_job.hpp"
+#include "step_meetings.hpp"
 #include "step_peers.hpp"
 #include "wire/channel.hpp"
 #include "wire/unix_channel.hpp"
@@ -65,6 +66,7 @@ class StepServer {
     int quiet_seconds_ = 0;     // since anything was sent
     bool stopping_ = false;
     StepPeers peers_;
+    StepMeetings meetings_;
     daemon::TaskGroup tasks_;
 
     asio::awaitable<void> accept();
@@ -73,7 +75,9 @@ class StepServer {
     asio::awaitable<void> hear(node::StepTicket ticket, ConnectionPtr connection);
     Result<ConnectionPtr> open(const wire::ChannelPtr& channel, const wire::FromRun& first);
     Result<StepJob*> job_of(const node::JobKey& key);
+    Result<node::JobKey> job_of_peer(const wire::Channel& channel, JobId job);
     PeerSurroundings peer_surroundings() const;
+    MeetingSurroundings meeting_surroundings();
     bool resume(node::StepTicket ticket, Connection& connection, StepJob& job);
     void enter(node::StepTicket ticket, Connection& connection, StepJob& job);
     void give(const node::JobKey& key, std::vector<node::GrantedStep> granted);

@@ -235,7 +235,8 @@ int usage_error(const Program& program, std::string_view message)
 
 int report(const Program& program, std::string_view message, Exit code)
 {
-    fmt::print(stderr, "{}: {}\n", program.name, message);
+    // Not by fmt::print, which throws when nobody reads it: the exit code still tells how it ended.
+    std::fputs(fmt::format("{}: {}\n", program.name, message).c_str(), stderr);
     return static_cast<int>(code);
 }
 

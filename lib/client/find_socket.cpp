@@ -75,6 +75,12 @@ bool names_an_owner(std::string_view text)
     return std::ranges::any_of(owners, [&](std::string_view owner) { return text.find(owner) != std::string_view::npos; });
 }
 
+std::string config_file()
+{
+    const char* named = std::getenv("JARVIS_CONF");
+    return named && *named ? named : default_config;
+}
+
 bool is_there(const std::string& path) { return !path.empty() && ::access(path.c_str(), F_OK) == 0; }
 
 } // namespace
@@ -147,7 +153,7 @@ Result<std::string> find_socket()
     if (const char* socket = std::getenv("JARVIS_SOCKET"); socket && *socket)
         return std::string(socket);
     const char* named = std::getenv("JARVIS_CONF");
-    const std::string file = named && *named ? named : default_config;
+    const auto file = config_file();
     const auto text = read_file(file);
     Sockets sockets;
     if (text) {
@@ -162,6 +168,49 @@ Result<std::string> find_socket()
     auto controller = sockets.controller_path();
     auto node = is_there(controller) ? std::string() : sockets.node_path();
     return is_there(node) ? node : controller;
+}
+
+// As a node daemon finds its folder (jnoded.run_dir in jarvis.toml(5)).
+Result<std::vector<std::string>> step_sockets(std::string_view text, std::string_view file, const Surroundings& here)
+{
+    const auto parsed = toml::parse(text, file);
+    if (!parsed) {
+        const auto& where = parsed.error().source().begin;
+        return fail(Errc::invalid, "{}:{}:{}: {}", file, where.line, where.column, parsed.error().description());
+    }
+    const auto& table = parsed.table();
+    if (const auto folder = table["jnoded"]["run_dir"].value<std::string>(); folder && !folder->empty())
+        return std::vector{fmt::format("{}/steps.sock", *folder)};
+    auto node = table["jnoded"]["name"].value_or(std::string());
+    if (node.empty())
+        node = here.host_name.substr(0, here.host_name.find('.'));
+    const auto name = fmt::format("jarvis_{}_{}", table["cluster"]["name"].value_or(std::string("jarvis")), node);
+    std::vector<std::string> paths;
+    if (!here.runtime_folder.empty())
+        paths.push_back(fmt::format("{}/{}/steps.sock", here.runtime_folder, name));
+    for (const auto* folder : {"/run", "/dev/shm"}) {
+        paths.push_back(fmt::format("{}/{}/steps.sock", folder, name));
+        paths.push_back(fmt::format("{}/{}_{}/steps.sock", folder, name, here.uid));
+    }
+    if (const auto state = table["jnoded"]["state_dir"].value<std::string>(); state && !state->empty())
+        paths.push_back(fmt::format("{}/run_{}/steps.sock", *state, name));
+    return paths;
+}
+
+Result<std::string> find_step_socket()
+{
+    const auto file = config_file();
+    const auto text = read_file(file);
+    if (!text && text.error().code != Errc::not_found)
+        return std::unexpected(text.error());
+    char host[256] = {};
+    (void)::gethostname(host, sizeof host - 1);
+    const char* own = std::getenv("XDG_RUNTIME_DIR");
+    const auto paths = step_sockets(text ? *text : std::string(), file, {host, own && *own == '/' ? own : "", ::geteuid()});
+    if (!paths)
+        return std::unexpected(paths.error());
+    const auto found = std::ranges::find_if(*paths, is_there);
+    return found == paths->end() ? paths->front() : *found;
 }
 
 } // namespace jarvis::client

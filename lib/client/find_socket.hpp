@@ -3,9 +3,11 @@
 
 #include "base/result.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace jarvis::client {
 
@@ -13,6 +15,10 @@ namespace jarvis::client {
 // there, or this node's (jnoded passes on what it is asked), or, with neither there, the controller's. Mistakes elsewhere in
 // the file are no business of a command.
 Result<std::string> find_socket();
+
+// Where this machine's node daemon is to be asked about steps, from outside a job: steps.sock in its run-time folder, by the same file.
+// It may not be there.
+Result<std::string> find_step_socket();
 
 // Of a configuration file's text; absent: the file does not set it.
 struct Sockets {
@@ -26,5 +32,13 @@ struct Sockets {
 std::optional<Sockets> scan_sockets(std::string_view text);
 // The same by the TOML parser.
 Result<Sockets> parse_sockets(std::string_view text, std::string_view file);
+
+// Where steps.sock may be: in jnoded.run_dir, or where a daemon makes that folder itself.
+struct Surroundings {
+    std::string host_name;
+    std::string runtime_folder; // XDG_RUNTIME_DIR; empty: none
+    std::uint32_t uid = 0;
+};
+Result<std::vector<std::string>> step_sockets(std::string_view text, std::string_view file, const Surroundings& here);
 
 } // namespace jarvis::client

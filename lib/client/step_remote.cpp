@@ -1,8 +1,6 @@
 #include "client/step_remote.hpp"
 
 #include "base/escape.hpp"
-#include "wire/clocks.hpp"
-#include "wire/hello.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -16,16 +14,10 @@ namespace {
 // Of a task's input, on its way to it.
 constexpr std::size_t input_window = std::size_t{256} << 10;
 constexpr std::size_t input_piece = std::size_t{32} << 10;
+// Of output, at once: a part of what the other side may send unasked.
+constexpr std::size_t grant_at_once = std::size_t{128} << 10;
 
 } // namespace
-
-void StepRemote::introduce(wire::StepStream stream)
-{
-    wire::FromRun message;
-    *stream.mutable_hello() = wire::make_hello(wire::Hello::CLIENT, "jrun", wall_now());
-    *message.mutable_stream() = std::move(stream);
-    link_.send(message);
-}
 
 void StepRemote::add_output(std::uint32_t rank, std::uint32_t stream, std::optional<LineLabels> labels, Sink& sink)
 {
@@ -48,10 +40,21 @@ void StepRemote::signal(int signal)
     link_.send(message);
 }
 
-void StepRemote::add_to(std::vector<pollfd>& waits) const
+// What is held here is bounded by what was granted; the link is read always.
+void StepRemote::grant_more()
 {
-    const bool full = std::ranges::any_of(outputs_, [](const auto& one) { return one.second.sink->is_full() && !one.second.sink->is_broken(); });
-    waits.push_back({full ? -1 : link_.fd(), POLLIN, 0});
+    if (untold_ < grant_at_once ||
+        std::ranges::any_of(outputs_, [](const auto& one) { return one.second.sink->is_full() && !one.second.sink->is_broken(); }))
+        return;
+    wire::ToAgent message;
+    message.set_taken(static_cast<std::uint32_t>(std::exchange(untold_, 0)));
+    link_.send(message);
+}
+
+void StepRemote::add_to(std::vector<pollfd>& waits)
+{
+    grant_more();
+    waits.push_back({link_.fd(), POLLIN, 0});
     waits.push_back({link_.wants_to_write() ? link_.fd() : -1, POLLOUT, 0});
     for (const auto& [rank, input] : inputs_)
         waits.push_back({input.credit > 0 && link_.is_open() ? input.fd : -1, POLLIN, 0});
@@ -106,11 +109,14 @@ std::size_t StepRemote::handle(const pollfd* waits, const std::function<void(std
 void StepRemote::take(wire::FromAgent&& message, const std::function<void(std::uint32_t rank, int status)>& on_end)
 {
     if (message.has_refused()) {
+        refused_ = static_cast<Errc>(std::min(message.refused().code(), 4u));
         const auto said = escape_for_terminal(message.refused().message());
         trouble_ = said.starts_with("node ") ? said : fmt::format("node {}: {}", node_, said);
     } else if (message.has_started()) {
+        started_ = true;
         places_.assign(message.started().tasks().begin(), message.started().tasks().end());
     } else if (message.has_output()) {
+        untold_ += message.output().data().size();
         write(message.output());
     } else if (message.has_taken()) {
         if (const auto input = inputs_.find(message.taken().rank()); input != inputs_.end())

@@ -1,4 +1,5 @@
-// The tasks of a step on one of its other nodes, as jrun sees them: an agent there starts them, and what they write comes here.
+// The tasks of a step on one of its other nodes, as jrun sees them: an agent there starts them, and what they write comes here. Or the
+// one task that a jrun outside a job has: the jrun inside.
 #pragma once
 
 #include "client/frame_link.hpp"
@@ -35,16 +36,21 @@ class StepRemote {
     std::set<std::uint32_t> left_;
     std::vector<wire::AgentTask> places_; // of its tasks, once it is known
     std::string trouble_;
+    std::optional<Errc> refused_;
+    bool started_ = false;
+    std::size_t untold_ = 0; // bytes of output that came, and of which the other side does not know yet that we have got rid of them
 
     void take(wire::FromAgent&& message, const std::function<void(std::uint32_t rank, int status)>& on_end);
     void write(const wire::AgentBytes& bytes);
     void finish(std::uint32_t rank);
+    void grant_more();
 
 public:
     StepRemote(std::string node, FrameLink link) : node_(std::move(node)), link_(std::move(link)) {}
 
     const std::string& node() const { return node_; }
-    void introduce(wire::StepStream stream);
+    // The first message, which says to the node daemon what this connection is for.
+    void introduce(const wire::FromRun& message) { link_.send(message); }
     // Before start(): where a task's output goes, and what it reads.
     void add_task(std::uint32_t rank) { left_.insert(rank); }
     void add_output(std::uint32_t rank, std::uint32_t stream, std::optional<LineLabels> labels, Sink& sink);
@@ -57,9 +63,11 @@ public:
     std::vector<wire::AgentTask> take_places() { return std::exchange(places_, {}); }
     // Why the rest of its tasks is lost; empty: it is not.
     const std::string& trouble() const { return trouble_; }
+    std::optional<Errc> refused() const { return refused_; } // that is the trouble
+    bool has_started() const { return started_; }
 
     // What to wait for: always as many, some of them of no descriptor.
-    void add_to(std::vector<pollfd>& waits) const;
+    void add_to(std::vector<pollfd>& waits);
     std::size_t handle(const pollfd* waits, const std::function<void(std::uint32_t rank, int status)>& on_end); // how many were its own
 };
 

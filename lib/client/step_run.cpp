@@ -145,9 +145,12 @@ void StepRun::read_signal()
         }
         if (ends_the_wait(signal) && cause_.empty())
             cause_ = fmt::format("SIG{} to its jrun", signal_name(signal));
-        // What the node daemon sends goes to every process of the job: the tasks have it already.
-        if (info.ssi_pid != 0 && static_cast<pid_t>(info.ssi_pid) == channel_.daemon())
+        // What the node daemon sends goes to every process of the job here: the tasks have it already, those elsewhere have not.
+        if (info.ssi_pid != 0 && static_cast<pid_t>(info.ssi_pid) == channel_.daemon()) {
+            for (auto& [node, remote] : remotes_)
+                remote.signal(signal);
             continue;
+        }
         if (signal == SIGINT && Clock::now() - std::exchange(last_interrupt_, Clock::now()) < interrupt_again) {
             say_("interrupted twice: the tasks are killed");
             signal_all(SIGKILL);
@@ -318,7 +321,7 @@ void StepRun::run_tasks()
                 streams.push_back(&stream);
             }
         const auto first_remote = waits.size();
-        for (const auto& [node, remote] : remotes_)
+        for (auto& [node, remote] : remotes_)
             remote.add_to(waits);
         ::poll(waits.data(), waits.size(), wait_time());
         std::size_t at = first_remote;

@@ -2,6 +2,8 @@
 #include "client/step_run.hpp"
 
 #include "model/core_set.hpp"
+#include "wire/clocks.hpp"
+#include "wire/hello.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -188,13 +190,15 @@ Result<void> StepRun::start_elsewhere()
             if (!link)
                 return std::unexpected(link.error());
             remote = remotes_.emplace(node, StepRemote(place_of(rank).node, std::move(*link))).first;
-            wire::StepStream stream;
+            wire::FromRun first;
+            auto& stream = *first.mutable_stream();
+            *stream.mutable_hello() = wire::make_hello(wire::Hello::CLIENT, "jrun", wall_now());
             stream.set_job_id(channel_.request().job_id());
             if (channel_.request().has_task())
                 stream.set_task(channel_.request().task());
             stream.set_token(channel_.request().token());
             stream.set_node(node);
-            remote->second.introduce(std::move(stream));
+            remote->second.introduce(first);
         }
         auto& task = *starts[node].add_tasks();
         task.set_rank(rank);

@@ -35,7 +35,7 @@ LAYOUTS = {
     "8 nodes, 2 packages": {"cpus": 16, "packages": 2, "numa": 8, "memory": "2G", "distance": EIGHT},
     "2 nodes, 2 threads": {"cpus": 16, "threads": 2, "packages": 2, "numa": 2, "memory": "1536M", "distance": ["0,1=21"]},
     # The last one has no CPUs, and is farther from both than they are from each other, as CXL memory is.
-    "2 nodes, memory alone": {"cpus": 8, "node": ["0-3:512M", "4-7:384M", ":512M"], "distance": ["0,1=16", "0,2=24", "1,2=28"]},
+    "2 nodes, memory alone": {"cpus": 8, "node": ["0-3:512M", "4-7:384M", ":640M"], "distance": ["0,1=16", "0,2=24", "1,2=28"]},
 }
 SHORT = ("2 nodes, 1 package", "4 nodes, 2 packages", "2 nodes, 2 threads", "2 nodes, memory alone")
 
@@ -194,11 +194,13 @@ class Layout(SharedCluster):
     @unittest.skipUnless(any(node.startswith(":") for node in LAYOUTS.get(os.environ.get("LAYOUT"), {}).get("node", [])),
                          "all NUMA nodes have cores")
     def test_4_memory_without_cores_is_given_when_there_is_no_other(self):
-        self.jobs.cancel(*(job["id"] for job in self.c.json("jq", "--json")["jobs"]))
-        parts = self.c.json("jnodes", "-l", "--json")["nodes"][0]["numa_nodes"]
-        near = {self.checker.os_index[part["numa"]] for part in parts if part["cores"]}
-        size = sum(part["memory_bytes"] for part in parts if part["cores"]) >> 20
-        self.assertEqual(near, {0, 1})
+        if left := [job["id"] for job in self.c.json("jq", "--json")["jobs"]]:
+            self.jobs.cancel(*left)
+        parts = {part["os_index"]: part for part in self.c.json("jnodes", "topo", self.c.node, "--json")["numa_nodes"]}
+        near = {node for node in parts if read(f"/sys/devices/system/node/node{node}/cpulist").strip()}
+        self.assertEqual((set(parts), near), ({0, 1, 2}, {0, 1}))
+        self.assertEqual([parts[node]["kind"] for node in range(3)], ["dram", "dram", "slow"])
+        size = sum(parts[node]["memory_bytes"] for node in near) >> 20
         # All cores are busy and most of their memory is taken: the rest is used by none of them.
         small = [self.jobs.submit("-c", "1", "--mem", "90M", do="hold 30 1 1") for _ in range(self.cores)]
         for job in small:
@@ -208,17 +210,23 @@ class Layout(SharedCluster):
         self.assertEqual(set(promises), set(small))
         self.assertLessEqual(set().union(*(promise.nodes for promise in promises.values())), near)
         self.jobs.cancel(*small)
-        # One that is larger than theirs gets all three, and the kernel takes pages of each.
-        wanted = ("-c", "1", "--mem", f"{size + 100}M")
-        large = self.jobs.submit(*wanted, do=f"hold {size + 36} 1 1")
+        # One that is larger than both of theirs gets it with as few others as possible, and the kernel takes pages of it.
+        large = self.jobs.submit("-c", "1", "--mem", f"{size + 60}M", do=f"hold {size + 20} 1 1")
         self.jobs.says(large, "ready")
+        promise = self.checker.promises()[large]
+        self.assertEqual(promise.nodes, {0, 2}, f"{promise}\n{parts}")
+        # It says so when its threads have begun.
+        wait_for(lambda: self.pages_on(2, large) > 30 << 20, lambda: f"pages on node 2: {self.jobs.read(large, 'memory.numa_stat')}")
         self.assertEqual(self.checker.check(), [])
-        self.assertEqual(self.checker.promises()[large].nodes, {0, 1, 2})
-        anonymous = next(line for line in self.jobs.read(large, "memory.numa_stat").splitlines() if line.startswith("anon "))
-        self.assertGreater(int(re.search(r" N2=(\d+)", anonymous).group(1)), 30 << 20)
-        refused = self.c.run("jsub", *wanted, "--mem-bind=local", "--wrap", "true", check=1)
-        self.assertIn("memory", refused.err)
         self.jobs.cancel(large)
+        # hwloc says that it is near to the cores of node 0: beside them it is local memory, and that of node 1 is not.
+        local = (parts[0]["memory_bytes"] + parts[2]["memory_bytes"] >> 20) + 50
+        refused = self.c.run("jsub", "-c", "1", "--mem", f"{local}M", "--mem-bind=local", "--wrap", "true", check=1)
+        self.assertIn("memory", refused.err)
+
+    def pages_on(self, node, job):
+        line = next(line for line in self.jobs.read(job, "memory.numa_stat").splitlines() if line.startswith("anon "))
+        return int(re.search(rf" N{node}=(\d+)", line).group(1))
 
     def other_node(self, job):
         """Pages that are elsewhere while all files and masks are right."""

@@ -83,4 +83,18 @@ BOOST_AUTO_TEST_CASE(the_controllers_socket_comes_first_if_it_is_there)
     std::filesystem::remove_all(here);
 }
 
+BOOST_AUTO_TEST_CASE(steps_are_asked_for_where_the_node_daemon_has_its_folder)
+{
+    using Paths = std::vector<std::string>;
+    const Surroundings here{"n1.example.org", "", 7};
+    BOOST_TEST(step_sockets("[jnoded]\nrun_dir = '/r'\n", "f", here).value() == Paths{"/r/steps.sock"});
+    BOOST_TEST(step_sockets("", "f", here).value() ==
+               (Paths{"/run/jarvis_jarvis_n1/steps.sock", "/run/jarvis_jarvis_n1_7/steps.sock", "/dev/shm/jarvis_jarvis_n1/steps.sock",
+                      "/dev/shm/jarvis_jarvis_n1_7/steps.sock"}));
+    const auto own = step_sockets("cluster.name = 'c'\njnoded = { name = 'x', state_dir = '/s' }\n", "f", {"h", "/run/user/7", 7}).value();
+    BOOST_TEST(own.front() == "/run/user/7/jarvis_c_x/steps.sock");
+    BOOST_TEST(own.back() == "/s/run_jarvis_c_x/steps.sock");
+    BOOST_TEST(step_sockets("[jnoded\n", "f.toml", here).error().message.starts_with("f.toml:1:"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -91,7 +91,7 @@ struct Peers {
     std::optional<std::string> ask(std::string text)
     {
         auto [theirs, ours] = sockets();
-        spawn(peers.serve(ours, std::move(text)));
+        spawn(peers.serve(ours, wire::parse<wire::PeerRequest>(text)));
         return next(theirs);
     }
     wire::PeerAnswer answer(const wire::PeerRequest& request)
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(an_agent_that_was_called_by_nobody_or_by_another_job_is_ref
 
     const auto waiting = node.agent(here, 0);
     auto [first, ours] = node.sockets();
-    node.spawn(node.peers.serve(ours, tasks_on(1, 2).SerializeAsString()));
+    node.spawn(node.peers.serve(ours, tasks_on(1, 2)));
     const auto call = node.next(waiting);
     BOOST_REQUIRE(call.has_value());
     const auto token = wire::parse<wire::ToRun>(*call)->fork().token();
