@@ -5,6 +5,7 @@
 #include "step_cgroup.hpp"
 #include "wire/clocks.hpp"
 #include "wire/convert.hpp"
+#include "wire/convert_step.hpp"
 #include "wire/job_id.hpp"
 #include "wire/limits.hpp"
 
@@ -20,14 +21,37 @@ constexpr std::uint32_t max_tasks = 8192;
 // While no controller acknowledges them, so many ends of a job are kept: some MiB.
 constexpr std::size_t max_ended = 16384;
 constexpr int max_ends_in_message = 512;
+constexpr std::uint64_t highest_number = std::uint64_t{1} << 53; // that the controller believes
 
-// What of it was not there before is added to the step's usage.
+// What of it was not there before is added to the step's usage. Both were checked, so the sum is a number; that it stays one which
+// the controller takes is seen to here, since half of it is what somebody's jrun says.
 void add_usage(wire::Usage& usage, const wire::Usage& more)
 {
-    usage.set_cpu_user_us(usage.cpu_user_us() + more.cpu_user_us());
-    usage.set_cpu_system_us(usage.cpu_system_us() + more.cpu_system_us());
+    usage.set_cpu_user_us(std::min(usage.cpu_user_us() + more.cpu_user_us(), wire::limits::duration_us));
+    usage.set_cpu_system_us(std::min(usage.cpu_system_us() + more.cpu_system_us(), wire::limits::duration_us));
     if (more.has_memory_peak())
         usage.set_memory_peak(std::max(usage.memory_peak(), more.memory_peak()));
+}
+
+// What of its end is known from the beginning.
+wire::StepEnd end_of(const wire::StepStarted& started)
+{
+    wire::StepEnd end;
+    end.set_step(started.grant().step());
+    end.set_name(started.request().name());
+    end.set_node_list(started.grant().node_list());
+    end.set_node_count(static_cast<std::uint32_t>(started.grant().tasks_per_node_size()));
+    end.set_tasks(static_cast<std::uint32_t>(started.grant().tasks_size()));
+    std::map<std::uint32_t, CoreSet> cores;
+    for (const auto& task : started.grant().tasks())
+        cores[task.node()] |= core_set(task.cores());
+    std::uint32_t count = 0;
+    for (const auto& [node, on_node] : cores)
+        count += on_node.count();
+    end.set_cores(count);
+    end.set_started_us(started.started_us());
+    end.set_ended_us(std::max(wall_now().time_since_epoch().count(), started.started_us()));
+    return end;
 }
 
 Result<Distribution> distribution_from(std::uint32_t number)
@@ -94,13 +118,19 @@ Result<StepJob> StepJob::open(const node::JobKey& key, const wire::LaunchOrder& 
         next = std::max(next, record.next_step());
     job.steps_ = node::JobSteps(std::move(hosts), next);
     for (auto& record : records)
-        job.take(std::move(record));
+        if (auto taken = job.take(std::move(record)); !taken)
+            return fail(taken.error(), "{}/steps", job_folder);
     return job;
 }
 
-void StepJob::take(wire::StepRecord&& record)
+// Of an end that the controller would not read nothing may be sent: it closes the connection over it, each time anew.
+Result<void> StepJob::take(wire::StepRecord&& record)
 {
     if (record.has_started()) {
+        if (auto good = wire::from_message(end_of(record.started())); !good)
+            return std::unexpected(good.error());
+        if (const auto since_boot = record.started().started_boottime_us(); since_boot < 0 || since_boot > wire::limits::duration_us)
+            return fail(Errc::corrupt, "a step started {} microseconds after the boot", since_boot);
         const auto step = record.started().grant().step();
         const auto nodes = expand_hostlist(record.started().grant().node_list()).value_or(std::vector<std::string>());
         node::PlacedTasks tasks;
@@ -115,15 +145,21 @@ void StepJob::take(wire::StepRecord&& record)
             found->second.processes = record.processes();
     } else if (record.has_ended()) {
         const auto step = record.ended().end().step();
+        const auto number = record.ended().number();
+        if (number <= last_number_ || number > highest_number)
+            return fail(Errc::corrupt, "an end has number {}, and the one before it {}", number, last_number_);
+        if (auto good = wire::from_message(record.ended().end()); !good)
+            return std::unexpected(good.error());
         running_.erase(step);
         (void)steps_.end(step); // nobody waits yet
-        last_number_ = std::max(last_number_, record.ended().number());
-        if (record.ended().number() > acknowledged_)
-            ended_.push_back(std::move(*record.mutable_ended()));
+        last_number_ = number;
+        ended_.push_back(std::move(*record.mutable_ended()));
     } else if (record.body_case() == wire::StepRecord::kAcknowledged) {
-        acknowledged_ = record.acknowledged();
-        last_number_ = std::max(last_number_, acknowledged_);
+        if (last_number_ > 0 || record.acknowledged() > highest_number)
+            return fail(Errc::corrupt, "ends up to {} are said to be acknowledged", record.acknowledged());
+        acknowledged_ = last_number_ = record.acknowledged();
     }
+    return {};
 }
 
 std::uint32_t StepJob::host_named(const std::string& name) const
@@ -218,6 +254,7 @@ void StepJob::note_processes(std::uint32_t step, const wire::StepProcesses& proc
     *record.mutable_processes() = processes;
     if (auto written = log_.append(record); !written)
         log().warn({{"job", key_.job}}, "step {}: {}", step, written.error().message);
+    shorten(); // jrun may say it as often as it likes
 }
 
 void StepJob::end(std::uint32_t step, const wire::StepOver& over, std::span<const wire::Usage> elsewhere)
@@ -230,20 +267,7 @@ void StepJob::end(std::uint32_t step, const wire::StepOver& over, std::span<cons
     auto& numbered = *record.mutable_ended();
     numbered.set_number(++last_number_);
     auto& ended = *numbered.mutable_end();
-    ended.set_step(step);
-    ended.set_name(started.request().name());
-    ended.set_node_list(started.grant().node_list());
-    ended.set_node_count(static_cast<std::uint32_t>(started.grant().tasks_per_node_size()));
-    ended.set_tasks(static_cast<std::uint32_t>(started.grant().tasks_size()));
-    std::map<std::uint32_t, CoreSet> cores;
-    for (const auto& task : started.grant().tasks())
-        cores[task.node()] |= core_set(task.cores());
-    std::uint32_t count = 0;
-    for (const auto& [node, on_node] : cores)
-        count += on_node.count();
-    ended.set_cores(count);
-    ended.set_started_us(started.started_us());
-    ended.set_ended_us(std::max(wall_now().time_since_epoch().count(), started.started_us()));
+    ended = end_of(started);
     ended.set_exit_code(std::clamp(over.exit_code(), 0, 255));
     ended.set_signal(std::clamp(over.signal(), 0, wire::limits::signal));
     ended.set_cause(over.cause());
@@ -295,8 +319,11 @@ wire::StepsEnded StepJob::unsent()
     for (const auto& numbered : ended_) {
         if (numbered.number() <= sent_)
             continue;
-        if (message.steps_size() == max_ends_in_message)
+        const auto size = message.steps_size();
+        if (size == max_ends_in_message)
             break;
+        if (size > 0 && numbered.number() != message.steps(size - 1).number() + 1)
+            break; // a full disk kept the one between from an earlier daemon's file: those of a message follow one another
         *message.add_steps() = numbered;
     }
     sent_ = message.steps_size() > 0 ? message.steps(message.steps_size() - 1).number() : last_number_;

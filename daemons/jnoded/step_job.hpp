@@ -47,7 +47,7 @@ private:
     std::uint64_t dropped_ = 0;
 
     StepJob(const node::JobKey& key, StepPlace place, StepLog log);
-    void take(wire::StepRecord&& record);
+    Result<void> take(wire::StepRecord&& record);
     std::uint32_t host_named(const std::string& name) const; // 0, which is this node, for a name that is none of the job's
     void shorten();
 

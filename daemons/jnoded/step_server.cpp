@@ -266,6 +266,12 @@ bool StepServer::resume(node::StepTicket ticket, Connection& connection, StepJob
     for (auto& [step, running] : job.running()) {
         if (running.started.request().token() != connection.request.token() || running.started.pid() != connection.pid)
             continue;
+        if (running.ending) { // as soon as what it left is gone, its cores are another step's
+            (void)connection.channel->send(refusal({Errc::unavailable, fmt::format("step {} is being ended: its connection was lost", step)}));
+            return true;
+        }
+        if (const auto earlier = connections_.find(running.ticket); earlier != connections_.end())
+            earlier->second->channel->close(); // its jrun speaks here now
         running.ticket = ticket;
         connection.step = step;
         (void)connection.channel->send(granting(running.started.grant()));

@@ -6,11 +6,15 @@
 #include "client/job_text.hpp"
 #include "client/state_text.hpp"
 #include "client/table.hpp"
+#include "wire/convert.hpp"
+#include "wire/limits.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <limits>
 #include <map>
+#include <type_traits>
 
 namespace jarvis::client {
 
@@ -38,6 +42,15 @@ std::optional<double> rate(std::int64_t before, std::int64_t now, std::int64_t e
     if (elapsed_us <= 0 || now < before)
         return std::nullopt;
     return static_cast<double>(now - before) * us_per_second / static_cast<double>(elapsed_us);
+}
+
+// A node's figures are believed within what any message may say, so that whatever is reckoned from them stays a number.
+bool makes_sense(const wire::JobSample& sample)
+{
+    const auto is_size = [](std::int64_t bytes) { return bytes >= 0 && bytes <= wire::limits::memory; };
+    return wire::from_message(sample.usage()) && sample.at_us() >= 0 && sample.at_us() <= wire::limits::duration_us && is_size(sample.memory()) &&
+           is_size(sample.memory_limit()) && is_size(sample.anonymous()) && is_size(sample.shared()) && is_size(sample.page_cache()) &&
+           is_size(sample.kernel());
 }
 
 template <class T>
@@ -93,8 +106,16 @@ void put_rates(LiveFigures& figures, const wire::JobSample& before, const wire::
 template <class T>
 void add(std::optional<T>& sum, const std::optional<T>& one)
 {
-    if (one)
-        sum = sum.value_or(T{}) + *one;
+    if (!one)
+        return;
+    T total = sum.value_or(T{});
+    if constexpr (std::is_integral_v<T>) {
+        if (__builtin_add_overflow(total, *one, &total))
+            total = std::numeric_limits<T>::max();
+    } else {
+        total += *one;
+    }
+    sum = total;
 }
 
 void raise(std::optional<double>& highest, const std::optional<double>& one)
@@ -121,7 +142,8 @@ std::string size(const std::optional<std::int64_t>& bytes)
 }
 std::string size_rate(const std::optional<double>& bytes)
 {
-    return bytes ? format_memory_size({std::llround(*bytes)}) + "/s" : std::string(unknown);
+    constexpr auto most = static_cast<double>(wire::limits::memory);
+    return bytes ? format_memory_size({std::llround(std::min(*bytes, most))}) + "/s" : std::string(unknown);
 }
 std::string two_digits(const std::optional<double>& value)
 {
@@ -224,10 +246,12 @@ LiveUsage live_usage(const wire::JobDetail& job, const wire::NodeAnswers& before
         const auto* item = item_of(now, place.name());
         if (!item || !item->has_usage()) {
             node.error = item ? item->error().message() : fmt::format("node {} was not asked", place.name());
+        } else if (!makes_sense(item->usage())) {
+            node.error = fmt::format("node {}: what it says of the job makes no sense", place.name());
         } else {
             node.figures = totals(item->usage());
             node.notes.assign(item->usage().notes().begin(), item->usage().notes().end());
-            if (const auto* earlier = item_of(before, place.name()); earlier && earlier->has_usage())
+            if (const auto* earlier = item_of(before, place.name()); earlier && earlier->has_usage() && makes_sense(earlier->usage()))
                 put_rates(node.figures, earlier->usage(), item->usage());
         }
         node.figures.cores = cores_in(place.cores());

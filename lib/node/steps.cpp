@@ -282,6 +282,12 @@ std::vector<GrantedStep> JobSteps::learn(std::size_t host, std::vector<CoreSet> 
 {
     if (host >= hosts_.size())
         return {};
+    // Another node says so: a core that is named twice is one core all the same.
+    CoreSet named;
+    for (auto& cores : numa) {
+        cores -= named;
+        named |= cores;
+    }
     hosts_[host].numa = std::move(numa);
     return serve();
 }

@@ -1,6 +1,8 @@
 // The steps of a job as the node daemon keeps them, with real files.
 #include "step_job.hpp"
+#include "wire/convert_step.hpp"
 #include "wire/job_id.hpp"
+#include "wire/limits.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -227,6 +229,94 @@ BOOST_AUTO_TEST_CASE(the_file_stays_short_and_keeps_what_counts)
     while (job.has_unsent())
         if (const auto ends = job.unsent(); ends.steps_size() > 0)
             BOOST_TEST(ends.steps(ends.steps_size() - 1).number() <= 5000u);
+}
+
+// jrun may say them as often as it likes.
+BOOST_AUTO_TEST_CASE(processes_that_are_told_again_and_again_do_not_fill_the_disk)
+{
+    const Folder folder;
+    auto job = job_in(folder);
+    const auto step = begin(job, request(1)).step();
+    wire::StepProcesses processes;
+    for (int pid = 1; pid <= 10000; ++pid)
+        processes.add_processes()->set_pid(pid);
+    for (int i = 0; i < 100; ++i)
+        job.note_processes(step, processes);
+    BOOST_TEST(std::filesystem::file_size(folder.path + "/steps") < 600u << 10);
+    BOOST_TEST(job_in(folder).running().at(step).processes.processes_size() == 10000);
+}
+
+// The controller would close the node's connection over it.
+BOOST_AUTO_TEST_CASE(what_a_step_used_stays_what_the_controller_reads)
+{
+    const Folder folder;
+    auto job = job_in(folder);
+    const auto step = begin(job, request(1)).step();
+    wire::StepOver over;
+    over.mutable_usage()->set_cpu_user_us(wire::limits::duration_us);
+    over.mutable_usage()->set_cpu_system_us(wire::limits::duration_us - 1);
+    job.end(step, over, std::vector{over.usage(), over.usage()});
+    const auto ends = job.unsent();
+    BOOST_REQUIRE_EQUAL(ends.steps_size(), 1);
+    BOOST_TEST(wire::from_message(ends.steps(0).end()).has_value());
+    BOOST_TEST(ends.steps(0).end().usage().cpu_user_us() == wire::limits::duration_us);
+}
+
+BOOST_AUTO_TEST_CASE(an_end_that_a_full_disk_has_kept_out_leaves_the_others_readable)
+{
+    const Folder folder;
+    const auto path = folder.path + "/steps";
+    {
+        auto job = job_in(folder);
+        end(job, begin(job, request(1)).step());
+        const auto size = std::filesystem::file_size(path);
+        const auto second = begin(job, request(1)).step();
+        end(job, second);
+        std::filesystem::resize_file(path, size);
+        end(job, begin(job, request(1)).step());
+    }
+    auto job = job_in(folder);
+    const auto first = job.unsent();
+    BOOST_REQUIRE_EQUAL(first.steps_size(), 1); // those of one message follow one another
+    BOOST_TEST(first.steps(0).number() == 1u);
+    const auto then = job.unsent();
+    BOOST_REQUIRE_EQUAL(then.steps_size(), 1);
+    BOOST_TEST(then.steps(0).number() == 3u);
+    BOOST_TEST(!job.has_unsent());
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_file_is_refused_by_name)
+{
+    const Folder folder;
+    {
+        auto job = job_in(folder);
+        end(job, begin(job, request(1)).step());
+    }
+    const auto refused = [&](wire::StepRecord record) {
+        const auto path = folder.path + "/steps";
+        const auto size = std::filesystem::file_size(path);
+        {
+            auto log = StepLog::open(folder.path, [](wire::StepRecord&&) {});
+            BOOST_REQUIRE(log && log->append(record));
+        }
+        auto job = StepJob::open(key, order(), four_cores(), "n1", folder.path);
+        BOOST_REQUIRE(!job);
+        BOOST_TEST((job.error().code == Errc::corrupt));
+        BOOST_TEST(job.error().message.starts_with(path + ": "));
+        std::filesystem::resize_file(path, size);
+    };
+    wire::StepRecord again; // of the number that there was
+    again.mutable_ended()->set_number(1);
+    *again.mutable_ended()->mutable_end() = job_in(folder).unsent().steps(0).end();
+    refused(again);
+    again.mutable_ended()->set_number(std::uint64_t{1} << 60);
+    refused(again);
+    again.mutable_ended()->set_number(2);
+    again.mutable_ended()->mutable_end()->set_exit_code(1000);
+    refused(again);
+    wire::StepRecord late;
+    late.set_acknowledged(1);
+    refused(late);
 }
 
 BOOST_AUTO_TEST_CASE(what_nobody_takes_is_bounded)

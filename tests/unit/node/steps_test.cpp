@@ -277,3 +277,18 @@ BOOST_AUTO_TEST_CASE(what_a_node_has_may_become_known_later)
     BOOST_TEST(text(served[0].tasks) == "n2:0 n2:1");
     BOOST_TEST(steps.learn(7, {CoreSet::range(0, 4)}).empty()); // no such node
 }
+
+BOOST_AUTO_TEST_CASE(a_core_that_a_node_names_twice_is_one)
+{
+    auto known = hosts(2);
+    known[1].numa.clear();
+    JobSteps steps(known);
+    BOOST_TEST(steps.learn(1, {CoreSet::range(0, 1), CoreSet::range(0, 1), CoreSet::range(0, 2)}).empty());
+    auto wide = tasks(1, 3);
+    wide.nodes = {"n2"};
+    BOOST_TEST(!steps.ask(1, wide).has_value());
+    wide.overlap = true; // and more of them would be looked for without an end
+    BOOST_TEST(!steps.ask(2, wide).has_value());
+    wide.cores_per_task = 2;
+    BOOST_TEST(text(granted(steps, 3, wide).tasks) == "n2:0-1");
+}
