@@ -140,9 +140,9 @@ class Layout(SharedCluster):
             self.assertTrue([line for line in found if re.search(pattern, line)], f"{pattern} in {found}")
 
     def victim(self):
-        """A job of two cores that runs; others go on beside it."""
+        """A job of two cores of one NUMA node that runs; others go on beside it."""
         waiting = [job["id"] for job in self.c.json("jq", "--json")["jobs"] if job["state"] == "PENDING"]
-        job = self.jobs.submit("-c", "2", "--mem", "64M", do="hold 12 2 1")
+        job = self.jobs.submit("-c", "2", "--numa=1", "--mem", "64M", do="hold 12 2 1")
         if waiting:
             self.jobs.cancel(*waiting)
         for other in self.jobs.running():
