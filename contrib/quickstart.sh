@@ -322,7 +322,13 @@ write_config() {
         echo "# A cluster on this machine. Written by contrib/quickstart.sh, which writes it anew at each start. See jarvis.toml(5)."
         echo
         common_sections
-        if [[ $nodes == 0 ]]; then jnoded_section "$node_names" node; fi
+        if [[ $nodes == 0 ]]; then
+            jnoded_section "$node_names" node
+        else
+            echo "[jnoded]"
+            echo "run_dir = $(toml "$run/${names[0]}")  # the daemon that a jrun outside a job asks"
+            echo
+        fi
         node_section "$node_names"
         cat <<END
 [[partition]]

@@ -169,6 +169,8 @@ class Quickstart(TestCase):
             self.assertIn(f"{task}: task {task} of 2 runs on n{task + 1}", said)
         words = self.node_names_of_jobs(demo, parent, count)
         self.assertEqual(sorted(w[0] for w in words), [f"n{i + 1}" for i in range(count)])
+        code, out = self.shell(f". {demo}/env.sh && jrun -N 2 -n 2 -l sh -c 'echo on $JARVIS_NODENAME' 2>&1 | sort")
+        self.assertEqual(out.splitlines(), ["0: on n1", "1: on n2"])
         code, out = self.shell(f". {demo}/env.sh && jnodes -l")
         self.assertIn("cores are virtual, jobs are not bound", out)
         self.assertTrue(all((demo / "pki" / "nodes" / f"n{i + 1}.crt").exists() for i in range(count)))
