@@ -3,6 +3,7 @@
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json unit_test_framework)
 find_package(fmt REQUIRED)
+find_package(absl REQUIRED)             # B-trees
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Protobuf 3.21 REQUIRED)

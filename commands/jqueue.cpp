@@ -76,38 +76,57 @@ Result<View> read_view(const CommandLine& line)
     return view;
 }
 
-std::string render_view(const View& view, const Jobs& jobs, const Style& style)
-{
-    const auto now = wall_now();
-    if (view.json)
-        return jobs_json(jobs, now);
-    if (!view.listing)
-        return render(job_table(rows_of(jobs), view.columns, now), style);
+// What the controller said, as text, and what of it is left to be reported.
+struct Shown {
     std::string text;
-    for (const auto& job : jobs.details)
-        text += (text.empty() ? "" : "\n") + job_listing(job, now, style);
-    return text;
+    bool nothing = false; // there are no such jobs
+    Jobs rest;
+};
+
+Result<Shown> show_table(const Program& program, const View& view, wire::Request request, const Style& style)
+{
+    JobTable table(view.columns, wall_now());
+    bool nothing = true;
+    auto rest = ask_jobs(program.name, std::move(request), [&](const wire::JobList& part) {
+        nothing = nothing && part.summaries().empty() && part.details().empty();
+        table.add(part);
+    });
+    if (!rest)
+        return std::unexpected(rest.error());
+    return Shown{render(table.table(), style), nothing, std::move(*rest)};
 }
 
-Result<Jobs> ask(const Program& program, const View& view)
+Result<Shown> show(const Program& program, const View& view, const Style& style)
 {
     wire::Request request;
     *request.mutable_query_jobs() = view.query;
-    return ask_jobs(program.name, std::move(request));
+    if (!view.json && !view.listing)
+        return show_table(program, view, std::move(request), style);
+    auto jobs = ask_jobs(program.name, std::move(request));
+    if (!jobs)
+        return std::unexpected(jobs.error());
+    const auto now = wall_now();
+    Shown shown{.text = {}, .nothing = jobs->summaries.empty() && jobs->details.empty(), .rest = {}};
+    if (view.json)
+        shown.text = jobs_json(*jobs, now);
+    else
+        for (const auto& job : jobs->details)
+            shown.text += (shown.text.empty() ? "" : "\n") + job_listing(job, now, style);
+    shown.rest = std::move(*jobs);
+    return shown;
 }
 
 int show_once(const Program& program, const View& view)
 {
-    const auto jobs = ask(program, view);
-    if (!jobs)
-        return report(program, jobs.error());
-    const bool nothing = jobs->summaries.empty() && jobs->details.empty();
-    const bool not_found = nothing && (!view.request_id.empty() || jobs->has_unknown());
+    const auto shown = show(program, view, standard_output_style());
+    if (!shown)
+        return report(program, shown.error());
+    const bool not_found = shown->nothing && (!view.request_id.empty() || shown->rest.has_unknown());
     if (!not_found || view.json)
-        fmt::print("{}", render_view(view, *jobs, standard_output_style()));
+        fmt::print("{}", shown->text);
     if (not_found && !view.request_id.empty())
         return report(program, fmt::format("no job came of request {}", view.request_id), Exit::not_found);
-    return static_cast<int>(report_unknown(program, *jobs));
+    return static_cast<int>(report_unknown(program, shown->rest));
 }
 
 int run(const Program& program, const CommandLine& line)
@@ -124,8 +143,8 @@ int run(const Program& program, const CommandLine& line)
     if (view->json)
         return usage_error(program, "--watch is for people, --json for programs");
     return watch([&](const Style& style) -> std::string {
-        const auto jobs = ask(program, *view);
-        return jobs ? render_view(*view, *jobs, style) : fmt::format("{}: {}\n", program.name, jobs.error().message);
+        const auto shown = show(program, *view, style);
+        return shown ? shown->text : fmt::format("{}: {}\n", program.name, shown.error().message);
     });
 }
 

@@ -49,7 +49,7 @@ boost_packages() {
 
 build_packages() {
     printf '%s\n' g++ cmake ninja-build pkg-config ccache libhwloc-dev libcgroup-dev libtomlplusplus-dev libprotobuf-dev \
-        protobuf-compiler libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev libssl-dev libmimalloc-dev
+        protobuf-compiler libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev libssl-dev libmimalloc-dev libabsl-dev
     boost_packages
 }
 test_packages() { printf '%s\n' python3 libfaketime mandoc shellcheck git procps util-linux iproute2 nftables openssl; }

@@ -39,8 +39,11 @@ bool is_array(const cluster::State& state, JobId id)
 
 EventCounter::EventCounter(ControllerMetrics& metrics, const cluster::State& initial) : metrics_(metrics)
 {
+    std::map<JobState, std::int64_t> jobs;
     for (const auto& [id, job] : initial.jobs)
-        metrics_.jobs.find(name(job->state))->second->add();
+        ++jobs[job->state];
+    for (const auto& [state, count] : jobs)
+        metrics_.jobs.find(name(state))->second->add(count);
     for (const auto& node : initial.nodes)
         count_node(node);
     metrics_.sequence.set(static_cast<std::int64_t>(initial.sequence.value));

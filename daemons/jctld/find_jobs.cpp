@@ -70,7 +70,7 @@ public:
     {
         const auto job = state_.find({selection.job});
         const bool is_array = job && job->is_array();
-        if (!job || (selection.tasks && (!is_array || !selection.tasks->intersects(job->request->array.tasks)))) {
+        if (!job || (selection.tasks && (!is_array || !selection.tasks->intersects(job->request->array->tasks)))) {
             unknown.push_back(selection);
             return;
         }
@@ -81,7 +81,7 @@ public:
         }
         const auto& progress = state_.arrays.at(selection.job);
         const auto before = shown.size();
-        const auto& tasks = selection.tasks ? *selection.tasks : job->request->array.tasks;
+        const auto& tasks = selection.tasks ? *selection.tasks : job->request->array->tasks;
         if (filter_.matches_but_state(*job)) {
             if (selection.tasks)
                 take_waiting(*job, progress, tasks);
@@ -104,7 +104,7 @@ public:
         if (filter_.matches(*job))
             take_record(job, false);
         if (ended && filter_.matches_but_state(*job))
-            take_unstarted(*job, state_.arrays.at(job->id.value), job->request->array.tasks);
+            take_unstarted(*job, state_.arrays.at(job->id.value), job->request->array->tasks);
     }
 
     // Jobs and arrays of these owners that have not ended, found by an index; tasks that are jobs stand behind their array.
@@ -113,8 +113,8 @@ public:
         for (const auto uid : filter_.uids) {
             const auto [first, last] = state_.index.names.equal_range(uid);
             for (auto named = first; named != last; ++named) {
-                const auto at = state_.jobs.find(named->id);
-                for (auto it = at; it != state_.jobs.end() && it->first.value == named->id.value; ++it)
+                const auto at = state_.jobs.find(named->id());
+                for (auto it = at; it != state_.jobs.end() && it->first.value == named->number.value; ++it)
                     take(it->second, false);
             }
         }

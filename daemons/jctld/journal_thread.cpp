@@ -28,8 +28,8 @@ void for_each_blob(const cluster::EventGroup& group, F f)
 {
     for (const auto& event : group.events)
         if (const auto* submitted = std::get_if<cluster::JobSubmitted>(&event)) {
-            f(submitted->request->script);
-            f(submitted->request->environment);
+            f(*submitted->request->script);
+            f(*submitted->request->environment);
         }
 }
 

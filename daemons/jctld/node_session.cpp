@@ -133,8 +133,8 @@ asio::awaitable<void> NodeSession::write_start(cluster::StartOnNode start)
         fail_start(start, fmt::format("the jnoded of node {} is too old for jobs over several nodes; update it", name));
         co_return;
     }
-    auto script = co_await front_.blob(start.request->script);
-    auto environment = co_await front_.blob(start.request->environment);
+    auto script = co_await front_.blob(*start.request->script);
+    auto environment = co_await front_.blob(*start.request->environment);
     if (!script || !environment) {
         const auto& error = (script ? environment : script).error();
         const auto cause = fmt::format("its {} cannot be read: {}", script ? "environment" : "script", error.message);
@@ -198,7 +198,7 @@ void NodeSession::put_array(const std::shared_ptr<const JobRequest>& request, wi
 {
     if (last_array_ != request) {
         last_array_ = request;
-        last_shape_ = shape_of(request->array.tasks);
+        last_shape_ = shape_of(request->array->tasks);
     }
     message.set_min(last_shape_.min);
     message.set_max(last_shape_.max);

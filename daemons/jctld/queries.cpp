@@ -101,7 +101,7 @@ wire::SubmitReply test_submit(const Replica& replica, const JobRequest& request)
     wire::SubmitReply reply;
     const auto head = state.index.queues[index].next();
     const auto place = partition.up ? cluster::find_place(state, partition, request) : std::nullopt;
-    if (!request.dependencies.empty()) {
+    if (!request.dependencies->empty()) {
         reply.set_text("it would wait until its dependencies hold");
     } else if (request.hold || (request.begin && *request.begin > state.wall(state.now))) {
         reply.set_text("it would wait: it is held, or its begin time lies ahead");

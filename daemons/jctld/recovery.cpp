@@ -5,6 +5,7 @@
 #include "journal/codec.hpp"
 
 #include <algorithm>
+#include <future>
 #include <span>
 
 namespace jarvis::jctld {
@@ -42,24 +43,81 @@ Result<void> apply_checked(cluster::State& state, const cluster::EventGroup& gro
     return {};
 }
 
-Result<std::uint64_t> read_groups(Store& store, SequenceNumber from,
-                                  const std::function<Result<void>(cluster::EventGroup)>& take)
+using TakeGroup = std::function<Result<void>(cluster::EventGroup)>;
+
+// Hands groups on in their order. Decoding a group takes about as long as applying it, so another thread decodes the next ones
+// meanwhile.
+class GroupDecoder {
+    static constexpr std::size_t worth_a_thread = std::size_t{256} << 10; // bytes
+    using Decoded = std::vector<Result<cluster::EventGroup>>;
+
+    const TakeGroup& take_;
+    std::vector<std::string> read_;
+    std::size_t size_ = 0; // of these, in bytes
+    std::future<Decoded> decoding_;
+
+    static Decoded decode(const std::vector<std::string>& groups)
+    {
+        Decoded decoded;
+        decoded.reserve(groups.size());
+        for (const auto& bytes : groups)
+            decoded.push_back(journal::decode_group(bytes));
+        return decoded;
+    }
+
+    // What was read is decoded from now on, and what was decoded is taken.
+    Result<void> turn()
+    {
+        auto decoded = decoding_.valid() ? decoding_.get() : Decoded();
+        size_ = 0;
+        // Either policy: without a thread it is done when it is asked for.
+        decoding_ = std::async(std::launch::async | std::launch::deferred, decode, std::exchange(read_, {}));
+        for (auto& group : decoded) {
+            if (!group)
+                return std::unexpected(std::move(group.error()));
+            ++count;
+            if (auto taken = take_(std::move(*group)); !taken)
+                return taken;
+        }
+        return {};
+    }
+
+public:
+    std::uint64_t count = 0; // groups that were handed on
+
+    explicit GroupDecoder(const TakeGroup& take) : take_(take) {}
+
+    Result<void> add(std::string_view bytes)
+    {
+        read_.emplace_back(bytes);
+        size_ += bytes.size();
+        return size_ < worth_a_thread ? Result<void>{} : turn();
+    }
+
+    Result<void> finish()
+    {
+        auto last_but_one = turn();
+        return last_but_one ? turn() : last_but_one;
+    }
+};
+
+Result<std::uint64_t> read_groups(Store& store, SequenceNumber from, const TakeGroup& take)
 {
-    std::uint64_t count = 0;
+    GroupDecoder decoder(take);
     Result<void> taken;
     auto read = store.use([&](plugin::Storage& storage) {
         return storage.read(from, [&](SequenceNumber, std::string_view bytes) {
-            auto group = journal::decode_group(bytes);
-            taken = group ? take(std::move(*group)) : std::unexpected(group.error());
-            ++count;
+            taken = decoder.add(bytes);
             return taken.has_value();
         });
     });
+    if (taken && read)
+        taken = decoder.finish();
     if (!taken)
         return std::unexpected(taken.error());
     if (!read)
         return std::unexpected(read.error());
-    return count;
+    return decoder.count;
 }
 
 // From the first of these snapshots that can be read, or from the beginning.

@@ -139,8 +139,8 @@ Result<void> SnapshotFollower::let_go(const cluster::StoredState& state)
     std::vector<BlobHash> referenced;
     for (const auto& [id, job] : state.jobs)
         if (!is_final(job->state)) {
-            referenced.push_back(job->request->script);
-            referenced.push_back(job->request->environment);
+            referenced.push_back(*job->request->script);
+            referenced.push_back(*job->request->environment);
         }
     std::sort(referenced.begin(), referenced.end());
     referenced.erase(std::unique(referenced.begin(), referenced.end()), referenced.end());

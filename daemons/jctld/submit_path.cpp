@@ -156,7 +156,7 @@ class Pinned {
 
 public:
     Pinned(BlobCache& blobs, const JobRequest& request, std::string script, std::string environment)
-        : blobs_(blobs), script_(request.script), environment_(request.environment)
+        : blobs_(blobs), script_(*request.script), environment_(*request.environment)
     {
         blobs_.pin(script_, std::move(script));
         blobs_.pin(environment_, std::move(environment));
@@ -215,7 +215,7 @@ asio::awaitable<Result<wire::Reply>> take_submit(Front& front, cluster::Caller c
     request.script = sha256(submit.script());
     request.script_size = submit.script().size();
     request.environment = sha256(environment);
-    const auto digest = digest_of(submit, request.script, request.environment);
+    const auto digest = digest_of(submit, *request.script, *request.environment);
 
     auto policy = co_await ask_policy(front, std::move(request));
     if (!policy)

@@ -68,7 +68,7 @@ void put_summary(const ShownJob& shown, const std::vector<NodeBrief>& nodes, wir
         summary.set_task_count(shown.task_count);
     }
     if (job.is_array())
-        summary.set_throttle(request.array.throttle);
+        summary.set_throttle(request.array->throttle);
     summary.set_uid(request.account->uid);
     summary.set_user(request.account->user);
     summary.set_name(request.name);

@@ -50,6 +50,7 @@ public:
             ::rmdir(group_->path().c_str());
     }
     explicit operator bool() const { return group_.has_value(); }
+    bool is_there() const { return ::access((group_->path() + "/cgroup.procs").c_str(), F_OK) == 0; }
     const Group& operator*() const { return *group_; }
 };
 
@@ -153,17 +154,26 @@ void try_further(const std::string& jobs_path, Capabilities& capabilities, std::
     const bool bound = capabilities.has(Capability::cpuset) && !jobs.read("cpuset.cpus").empty();
     if (bound)
         make_partitions(jobs, problems);
-    const TrialGroup group(jobs_path);
-    if (!group)
+    constexpr int attempts = 5; // as in try_capabilities()
+    for (int attempt = 1; attempt <= attempts; ++attempt) {
+        const TrialGroup group(jobs_path);
+        if (!group)
+            return;
+        const auto tried = try_device_program(*group, jobs);
+        auto found = capabilities;
+        if (tried)
+            found.add(Capability::devices);
+        find_huge_pages(*group, found);
+        if (bound && isolates_some(*group, jobs))
+            found.add(Capability::isolation);
+        if (!group.is_there() && attempt < attempts)
+            continue;
+        if (!tried)
+            problems.push_back(fmt::format("devices: {}: this daemon needs CAP_BPF and CAP_NET_ADMIN, which nested containers do not give, "
+                                           "and a kernel with CONFIG_CGROUP_BPF", tried.error().message));
+        capabilities = found;
         return;
-    if (const auto tried = try_device_program(*group, jobs))
-        capabilities.add(Capability::devices);
-    else
-        problems.push_back(fmt::format("devices: {}: this daemon needs CAP_BPF and CAP_NET_ADMIN, which nested containers do not give, and a "
-                                       "kernel with CONFIG_CGROUP_BPF", tried.error().message));
-    find_huge_pages(*group, capabilities);
-    if (bound && isolates_some(*group, jobs))
-        capabilities.add(Capability::isolation);
+    }
 }
 
 std::string cpus_of_partition(const std::string& group)

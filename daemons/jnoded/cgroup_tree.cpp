@@ -56,6 +56,12 @@ void add_processes(const Fd& group, std::vector<pid_t>& pids)
 
 bool is_populated(const Fd& group) { return read_value(group, "cgroup.events").find("populated 1") != std::string::npos; }
 
+bool is_at(const Fd& group, const std::string& path)
+{
+    struct stat held {}, found {};
+    return ::fstat(group.get(), &held) == 0 && ::stat(path.c_str(), &found) == 0 && held.st_ino == found.st_ino && held.st_dev == found.st_dev;
+}
+
 // Deepest first: a group with groups below it cannot be removed.
 bool remove_groups_below(const Fd& group)
 {
@@ -176,7 +182,9 @@ Result<CgroupTree> CgroupTree::open(const std::string& parent, const std::string
     return tree;
 }
 
-Capabilities CgroupTree::capabilities() const { return try_capabilities(jobs_); }
+TriedCapabilities CgroupTree::capabilities() const { return try_capabilities(jobs_); }
+
+bool CgroupTree::is_there() const { return is_at(jobs_, jobs_path()) && is_at(shepherds_, path_ + "/shepherds"); }
 
 std::vector<std::string> CgroupTree::enable_controllers(bool touch_parent, bool version1) const
 {

@@ -10,6 +10,7 @@
 #include "base/fd.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "controllers.hpp"
 #include "model/topology.hpp"
 #include "node/confinement.hpp"
 
@@ -54,7 +55,9 @@ public:
     const std::string& path() const { return path_; }
     std::string jobs_path() const { return path_ + "/jobs"; }
     // What works there, found out by trying it in a group that is made for that and removed.
-    Capabilities capabilities() const;
+    TriedCapabilities capabilities() const;
+    // False: somebody has removed the groups that we hold open, whatever is called like them now.
+    bool is_there() const;
 
     // Makes the controllers that confinement needs available to the groups of jobs: what the parent offers is switched on in
     // our own groups, and before that in the parent, if that may be touched. No process may be in a group that hands

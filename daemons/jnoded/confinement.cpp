@@ -92,7 +92,7 @@ Result<CgroupTree> NodeDaemon::open_tree(const std::string& cluster)
     if (!parent)
         return std::unexpected(parent.error());
     auto tree = CgroupTree::open(*parent, tree_of_node);
-    if (tree && !tree->capabilities().includes(required_capabilities(Confinement::track)))
+    if (tree && !tree->capabilities().set.includes(required_capabilities(Confinement::track)))
         return fail(Errc::unavailable, "{}: this kernel cannot freeze and kill by cgroup (it needs Linux 5.14)", tree->path());
     return tree;
 }
@@ -124,6 +124,20 @@ void NodeDaemon::prepare_tree(const std::string& cluster)
             log().warn("{}", removed.error().message);
 }
 
+// A service manager removes the empty groups of a unit that has stopped, such as the launcher's on an idle node: all of our tree. In a
+// service it is made again when its launcher is there, or when there will be none but ours; without one no job starts anyway.
+void NodeDaemon::keep_tree(bool launcher)
+{
+    if (!tree_ || tree_->is_there() || (tree_in_service_ && !launcher))
+        return;
+    log().warn("{} or a part of it was removed: it is made again", tree_->path());
+    tree_.reset(); // what has its name now is not for it to remove
+    const auto before = registration_.capabilities;
+    prepare_tree(tree_cluster_);
+    if (registration_.capabilities != before)
+        controller_.dial_again("what confines the jobs of this node has changed");
+}
+
 // What the kernel gives us of controllers, and what the node says of itself by that.
 void NodeDaemon::confine_jobs()
 {
@@ -132,7 +146,8 @@ void NodeDaemon::confine_jobs()
     // The top belongs to the service manager where there is one, and beside version 1 to whoever set the machine up.
     const bool at_top = tree_->path().substr(0, tree_->path().rfind('/')) == find_cgroup2_mount(mounts);
     auto problems = tree_->enable_controllers(!at_top || (!version1 && !have_service_manager()), version1);
-    auto capabilities = tree_->capabilities();
+    auto [capabilities, failures] = tree_->capabilities();
+    problems.insert(problems.end(), failures.begin(), failures.end());
     const auto more = tree_->limit_jobs(node::share_of_all_jobs(setup_.topology, setup_.bound, capabilities));
     problems.insert(problems.end(), more.begin(), more.end());
     try_further(tree_->jobs_path(), capabilities, problems);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <initializer_list>
 #include <utility>
 
 namespace jarvis::noded {
@@ -55,6 +56,59 @@ Result<void> hand_on(const Fd& group, const std::string& path, std::string_view 
     return fail(written.error(), "{}", path);
 }
 
+constexpr auto* trial = "trial"; // no name of a job's group
+
+// Writes values into files of one group until one is refused.
+class Trial {
+    const Fd& group_;
+    std::vector<std::string>& problems_;
+
+public:
+    Trial(const Fd& group, std::vector<std::string>& problems) : group_(group), problems_(problems) {}
+
+    bool takes(std::string_view controller, std::initializer_list<std::pair<const char*, std::string>> values) const
+    {
+        if (!offers(group_, "cgroup.controllers", controller))
+            return false; // why is said by hand_on_controllers()
+        for (const auto& [file, value] : values)
+            if (auto written = write_value(group_, file, value); !written) {
+                problems_.push_back(fmt::format("{}: {}", controller, written.error().message));
+                return false;
+            }
+        return true;
+    }
+    // What is in force is written back, so that it is the file that is tried and not the value.
+    std::string in_force(const char* file) const { return std::string(first_line(read_value(group_, file))); }
+};
+
+Capabilities without_controllers(const Fd& jobs)
+{
+    Capabilities set;
+    if (has_file(jobs, "cgroup.freeze"))
+        set.add(Capability::freeze);
+    if (has_file(jobs, "cgroup.kill")) // since Linux 5.14
+        set.add(Capability::kill);
+    return set;
+}
+
+TriedCapabilities try_in(const Fd& jobs, const Fd& group)
+{
+    TriedCapabilities tried{.set = without_controllers(jobs), .problems = {}};
+    const Trial attempt(group, tried.problems);
+    if (attempt.takes("cpuset", {{"cpuset.cpus", attempt.in_force("cpuset.cpus.effective")},
+                                 {"cpuset.mems", attempt.in_force("cpuset.mems.effective")}}))
+        tried.set.add(Capability::cpuset);
+    if (attempt.takes("memory", {{"memory.max", "max"}, {"memory.high", "max"}, {"memory.oom.group", "1"}}))
+        tried.set.add(Capability::memory);
+    if (attempt.takes("pids", {{"pids.max", "max"}}))
+        tried.set.add(Capability::pids);
+    if (has_file(group, "io.max")) // it takes limits of named devices alone
+        tried.set.add(Capability::io);
+    if (offers(group, "cgroup.controllers", "hugetlb"))
+        tried.set.add(Capability::hugetlb);
+    return tried;
+}
+
 // Why the groups below `parent` do not have it; empty: they do.
 std::string take_from_parent(const Fd& parent, const std::string& path, const Controller& wanted, bool touch, bool version1)
 {
@@ -73,32 +127,19 @@ std::string take_from_parent(const Fd& parent, const std::string& path, const Co
 
 } // namespace
 
-Capabilities try_capabilities(const Fd& jobs)
+TriedCapabilities try_capabilities(const Fd& jobs)
 {
-    Capabilities set;
-    if (has_file(jobs, "cgroup.freeze"))
-        set.add(Capability::freeze);
-    if (has_file(jobs, "cgroup.kill")) // since Linux 5.14
-        set.add(Capability::kill);
-    constexpr auto* trial = "trial"; // no name of a job's group
-    const auto group = make_group(jobs, trial);
-    if (!group)
-        return set;
-    // What is in force is written back, so that it is the file that is tried and not the value.
-    const auto takes = [&](const char* file, std::string_view value) { return write_value(*group, file, value).has_value(); };
-    if (takes("cpuset.cpus", first_line(read_value(*group, "cpuset.cpus.effective"))) &&
-        takes("cpuset.mems", first_line(read_value(*group, "cpuset.mems.effective"))))
-        set.add(Capability::cpuset);
-    if (takes("memory.max", "max") && takes("memory.high", "max") && takes("memory.oom.group", "1"))
-        set.add(Capability::memory);
-    if (takes("pids.max", "max"))
-        set.add(Capability::pids);
-    if (has_file(*group, "io.max")) // it takes limits of named devices alone
-        set.add(Capability::io);
-    if (offers(*group, "cgroup.controllers", "hugetlb"))
-        set.add(Capability::hugetlb);
-    (void)remove_emptying(jobs, trial);
-    return set;
+    constexpr int attempts = 5; // a service manager may remove an empty group of a unit that it cleans up
+    for (int attempt = 1;; ++attempt) {
+        const auto group = make_group(jobs, trial);
+        if (!group)
+            return {.set = without_controllers(jobs), .problems = {group.error().message}};
+        auto tried = try_in(jobs, *group);
+        const bool stayed = has_file(jobs, "trial/cgroup.procs");
+        (void)remove_emptying(jobs, trial);
+        if (stayed || attempt == attempts)
+            return tried;
+    }
 }
 
 std::vector<std::string> hand_on_controllers(const OpenGroup& parent, const std::vector<OpenGroup>& ours, bool touch_parent, bool version1)

@@ -19,7 +19,11 @@ struct OpenGroup {
 // before that in the parent, if that may be touched. What could not be had is returned in words.
 std::vector<std::string> hand_on_controllers(const OpenGroup& parent, const std::vector<OpenGroup>& ours, bool touch_parent, bool version1);
 
+struct TriedCapabilities {
+    Capabilities set;
+    std::vector<std::string> problems; // with controllers that are there
+};
 // What works for groups in `jobs`, found out by trying it in one that is made for that and removed.
-Capabilities try_capabilities(const Fd& jobs);
+TriedCapabilities try_capabilities(const Fd& jobs);
 
 } // namespace jarvis::noded

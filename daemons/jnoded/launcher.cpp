@@ -23,8 +23,11 @@ using daemon::log;
 
 constexpr auto launcher_connect_limit = 2s;
 constexpr auto launcher_start_limit = 10s;
+constexpr auto service_start_limit = 20s; // with RestartSec=1, and a first try that failed
 constexpr auto first_launcher_pause = 200ms;
 constexpr auto longest_launcher_pause = 10s;
+
+const wire::ChannelOptions channel_options{.max_frame = wire::limits::default_frame};
 
 // In the child between fork and exec: async-signal-safe calls only. A second fork lets the launcher be adopted by init (or
 // by the nearest subreaper), so it is no child of a daemon that may end before it.
@@ -84,17 +87,24 @@ Result<void> Launcher::start()
 
 asio::awaitable<Result<wire::ChannelPtr>> Launcher::connect()
 {
-    wire::ChannelOptions options{.max_frame = wire::limits::default_frame};
-    auto channel = co_await wire::connect_unix(options_.socket, launcher_connect_limit, options);
+    auto channel = co_await wire::connect_unix(options_.socket, launcher_connect_limit, channel_options);
+    if (!channel && events_.comes_back())
+        channel = co_await await_listener(service_start_limit);
     if (channel)
         co_return channel;
     if (auto started = start(); !started)
         co_return std::unexpected(started.error());
-    const auto until = std::chrono::steady_clock::now() + launcher_start_limit;
+    co_return co_await await_listener(launcher_start_limit);
+}
+
+asio::awaitable<Result<wire::ChannelPtr>> Launcher::await_listener(std::chrono::seconds limit)
+{
+    const auto until = std::chrono::steady_clock::now() + limit;
+    Result<wire::ChannelPtr> channel = fail(Errc::unavailable, "nobody listens at {}", options_.socket);
     for (auto pause = 5ms; std::chrono::steady_clock::now() < until; pause = std::min<std::chrono::milliseconds>(pause * 2, 200ms)) {
         if (!co_await daemon::sleep_for(pause))
             break;
-        channel = co_await wire::connect_unix(options_.socket, launcher_connect_limit, options);
+        channel = co_await wire::connect_unix(options_.socket, launcher_connect_limit, channel_options);
         if (channel)
             break;
     }

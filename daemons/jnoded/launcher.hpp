@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ struct LauncherEvents {
     std::function<void(const wire::Launched& launched)> launched;
     std::function<void(const wire::ShepherdGone& gone)> gone;
     std::function<void()> lost;
+    std::function<bool()> comes_back;     // one that ended is started again by somebody else: it is waited for before we start one
     std::function<Result<Fd>()> entrance; // the cgroup.procs file that a new launcher enters by; a closed one: none
 };
 
@@ -42,6 +44,7 @@ class Launcher {
     bool started_here_ = false;
 
     asio::awaitable<Result<wire::ChannelPtr>> connect();
+    asio::awaitable<Result<wire::ChannelPtr>> await_listener(std::chrono::seconds limit);
     asio::awaitable<Result<void>> serve(wire::ChannelPtr channel);
     Result<void> take(const std::string& frame);
     Result<void> start();

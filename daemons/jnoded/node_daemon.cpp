@@ -149,6 +149,7 @@ void NodeDaemon::execute(node::Launch& launch)
         facts.stop_reached = false;
         feed(node::JobEnded{key, facts});
     };
+    keep_tree(launcher_.is_connected());
     const auto plan = node::plan_launch(launch.order, launch_settings_, setup_.topology);
     if (!plan)
         return refuse(plan.error());
@@ -281,6 +282,7 @@ ControllerEvents NodeDaemon::controller_events()
 LauncherEvents NodeDaemon::launcher_events()
 {
     return {.connected = [this](pid_t pid) {
+                keep_tree(true);
                 if (tree_ && !tree_in_service_ && pid > 0)
                     if (auto moved = tree_->add_shepherd(pid); !moved)
                         log().warn("the launcher stays outside of our cgroup tree: {}", moved.error().message);
@@ -289,8 +291,13 @@ LauncherEvents NodeDaemon::launcher_events()
             .launched = [this](const wire::Launched& launched) { on_launched(launched); },
             .gone = [this](const wire::ShepherdGone& gone) { on_gone(gone); },
             .lost = [] {}, // shepherds live on; the list of the next launcher shows which are not its own
+            // Beside jobs its service manager cannot start it again: see the unit.
+            .comes_back = [this] { return tree_in_service_ && core_.jobs.empty(); },
             // In a service, too, whose own launcher has ended: below our unit a launcher and its shepherds would end with us.
-            .entrance = [this]() -> Result<Fd> { return tree_ ? tree_->open_shepherds_procs() : Result<Fd>(Fd()); }};
+            .entrance = [this]() -> Result<Fd> {
+                keep_tree(true);
+                return tree_ ? tree_->open_shepherds_procs() : Result<Fd>(Fd());
+            }};
 }
 
 void NodeDaemon::dial_controller()

@@ -163,6 +163,7 @@ class NodeDaemon {
     // confinement.cpp: our cgroup tree
     void serve_cluster(const std::string& cluster);
     void prepare_tree(const std::string& cluster);
+    void keep_tree(bool launcher);
     Result<std::string> tree_parent(const std::string& tree);
     Result<CgroupTree> open_tree(const std::string& cluster);
     void enter_tree();

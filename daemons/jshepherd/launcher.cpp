@@ -129,6 +129,8 @@ void Launcher::run()
                 on_template_lost(runtime);
         node_.flush();
     }
+    for (Runtime& runtime : runtimes_)
+        runtime.link.end();
     log_info("stopped; {} shepherds stay with their jobs", shepherds_.size());
 }
 

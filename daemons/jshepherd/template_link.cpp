@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
 
@@ -17,6 +18,8 @@ namespace {
 
 constexpr int template_socket = 3; // where the template finds its end
 constexpr int load_limit_ms = 30'000;
+constexpr int end_limit_ms = 2'000;
+constexpr int end_pause_ms = 5;
 // The whole environment of an ordinary job several times over, so that orders seldom wait for the template.
 constexpr int socket_buffer = 1 << 20;
 
@@ -112,6 +115,15 @@ Result<void> TemplateLink::start()
         lose();
     }
     return started;
+}
+
+void TemplateLink::end()
+{
+    if (!alive())
+        return;
+    socket_ = Fd();
+    for (int waited = 0; waited < end_limit_ms && ::waitpid(pid_, nullptr, WNOHANG) == 0; waited += end_pause_ms)
+        ::poll(nullptr, 0, end_pause_ms);
 }
 
 bool TemplateLink::flush()

@@ -62,6 +62,10 @@ public:
     // Starts the process and waits until it has loaded the plugin. Blocks for as long as that takes (at most half a minute).
     Result<void> start();
 
+    // The template ends, as it does without its launcher, and is waited for: a process that is left in a service's cgroup keeps the
+    // service from being started again.
+    void end();
+
     const std::string& runtime() const { return runtime_; }
     pid_t pid() const { return pid_; }
     int socket() const { return socket_.get(); }

@@ -19,6 +19,9 @@ struct Id {
     friend constexpr auto operator<=>(Id, Id) = default;
 };
 
+// The number of a job or an array, for what no task is in: half as large as a JobId.
+using JobNumber = Id<struct JobNumberTag, std::uint64_t>;
+
 // A job, or a task of a job array: "7", "7_3". The number grows from first_job_id and is never above 2^53 (so that any
 // JSON reader keeps it exact); 0 is no job. A task has its array's number; an array comes right before its tasks.
 struct JobId {
@@ -30,6 +33,7 @@ struct JobId {
     constexpr bool is_task() const { return task != no_task; }
     // The array that a task belongs to; of any other job, itself.
     constexpr JobId array() const { return {value}; }
+    constexpr JobNumber number() const { return {value}; }
 
     friend constexpr bool operator==(JobId, JobId) = default;
     friend constexpr std::strong_ordering operator<=>(JobId a, JobId b)

@@ -12,9 +12,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_set>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_set.hpp>
 
 namespace jarvis {
 
@@ -23,45 +26,57 @@ template <class T, class Hash>
 class Interned {
     struct Entry {
         std::atomic<std::uint32_t> holders;
+        std::uint32_t hash;
         T value;
+    };
+    // What is looked for, hashed once: a value, or what one can be made of.
+    template <class V>
+    struct Wanted {
+        const V& value;
+        std::uint32_t hash;
     };
     struct HashEntry {
         using is_transparent = void;
-        std::size_t operator()(const Entry* entry) const { return Hash{}(entry->value); }
-        std::size_t operator()(const T& value) const { return Hash{}(value); }
+        std::size_t operator()(const Entry* entry) const { return entry->hash; }
+        template <class V>
+        std::size_t operator()(const Wanted<V>& wanted) const { return wanted.hash; }
     };
     struct SameEntry {
         using is_transparent = void;
         bool operator()(const Entry* a, const Entry* b) const { return a == b; }
-        bool operator()(const Entry* a, const T& b) const { return a->value == b; }
-        bool operator()(const T& a, const Entry* b) const { return a == b->value; }
+        template <class V>
+        bool operator()(const Entry* a, const Wanted<V>& b) const { return a->hash == b.hash && a->value == b.value; }
+        template <class V>
+        bool operator()(const Wanted<V>& a, const Entry* b) const { return (*this)(b, a); }
     };
     // Several, so that threads seldom wait for each other.
     struct Shard {
         std::mutex mutex;
-        std::unordered_set<Entry*, HashEntry, SameEntry> entries;
+        boost::unordered_flat_set<Entry*, HashEntry, SameEntry> entries;
     };
     // Never destroyed: holders may be static.
-    static Shard& shard_of(const T& value)
+    static Shard& shard_of(std::uint32_t hash)
     {
         static auto& shards = *new std::array<Shard, 16>;
-        return shards[Hash{}(value) >> 60];
+        return shards[hash >> 28];
     }
 
     Entry* entry_ = nullptr;
 
-    static Entry* take(T value)
+    template <class V>
+    static Entry* take(V&& value)
     {
         static const T nothing{};
         if (value == nothing)
             return nullptr;
-        Shard& shard = shard_of(value);
+        const Wanted<std::remove_reference_t<V>> wanted{value, static_cast<std::uint32_t>(Hash{}(value))};
+        Shard& shard = shard_of(wanted.hash);
         const std::lock_guard lock(shard.mutex);
-        if (auto found = shard.entries.find(value); found != shard.entries.end()) {
+        if (auto found = shard.entries.find(wanted); found != shard.entries.end()) {
             (*found)->holders.fetch_add(1, std::memory_order_relaxed);
             return *found;
         }
-        auto entry = std::unique_ptr<Entry>(new Entry{1, std::move(value)});
+        auto entry = std::unique_ptr<Entry>(new Entry{1, wanted.hash, T(std::forward<V>(value))});
         shard.entries.insert(entry.get());
         return entry.release();
     }
@@ -73,7 +88,7 @@ class Interned {
         while (holders > 1)
             if (entry->holders.compare_exchange_weak(holders, holders - 1, std::memory_order_release, std::memory_order_relaxed))
                 return;
-        Shard& shard = shard_of(entry->value);
+        Shard& shard = shard_of(entry->hash);
         const std::lock_guard lock(shard.mutex);
         if (entry->holders.fetch_sub(1, std::memory_order_acq_rel) != 1)
             return;
@@ -83,8 +98,11 @@ class Interned {
 
 public:
     Interned() = default;
-    Interned(T value) : entry_(take(std::move(value))) {}
-    Interned(const char* text) requires std::constructible_from<T, const char*> : entry_(take(T(text))) {}
+    Interned(T value) requires(!std::same_as<T, std::string>) : entry_(take(std::move(value))) {}
+    // Copied only when it is not there yet.
+    Interned(std::string_view text) requires std::same_as<T, std::string> : entry_(take(text)) {}
+    Interned(const std::string& text) requires std::same_as<T, std::string> : entry_(take(std::string_view(text))) {}
+    Interned(const char* text) requires std::same_as<T, std::string> : entry_(take(std::string_view(text))) {}
     Interned(const Interned& other) noexcept : entry_(other.entry_)
     {
         if (entry_)
@@ -114,7 +132,7 @@ public:
 };
 
 struct HashText {
-    std::uint64_t operator()(const std::string& text) const noexcept { return keyed_hash(text); }
+    std::uint64_t operator()(std::string_view text) const noexcept { return keyed_hash(text); }
 };
 using InternedText = Interned<std::string, HashText>;
 

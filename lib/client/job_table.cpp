@@ -215,17 +215,34 @@ bool needs_detail(std::span<const ChosenColumn> chosen)
     return std::any_of(chosen.begin(), chosen.end(), [](const auto& one) { return one.column->needs_detail; });
 }
 
+JobTable::JobTable(std::span<const ChosenColumn> columns_chosen, WallTime now) : chosen_(columns_chosen), now_(now)
+{
+    for (const auto& one : chosen_)
+        table_.columns.push_back({std::string(one.column->title), one.column->align, one.width, one.width > 0 ? 0 : one.column->least});
+}
+
+void JobTable::add(const JobRow& row)
+{
+    cells_.clear();
+    for (const auto& one : chosen_)
+        cells_.push_back(one.column->cell(row, now_));
+    table_.rows.push_back(cells_);
+}
+
+void JobTable::add(const wire::JobList& part)
+{
+    for (const auto& summary : part.summaries())
+        add({&summary, nullptr});
+    for (const auto& detail : part.details())
+        add({&detail.summary(), &detail});
+}
+
 Table job_table(std::span<const JobRow> rows, std::span<const ChosenColumn> chosen, WallTime now)
 {
-    Table table;
-    for (const auto& one : chosen)
-        table.columns.push_back({std::string(one.column->title), one.column->align, one.width, one.width > 0 ? 0 : one.column->least});
-    for (const auto& row : rows) {
-        auto& cells = table.rows.emplace_back();
-        for (const auto& one : chosen)
-            cells.push_back(one.column->cell(row, now));
-    }
-    return table;
+    JobTable table(chosen, now);
+    for (const auto& row : rows)
+        table.add(row);
+    return table.table();
 }
 
 std::optional<Duration> elapsed_time(const JobRow& row, WallTime now)

@@ -45,6 +45,19 @@ bool needs_detail(std::span<const ChosenColumn> columns);
 // For the manual and --help: "id name user ...".
 std::string column_names();
 
+// Made row by row: what a row is of need not be kept.
+class JobTable {
+    std::span<const ChosenColumn> chosen_;
+    WallTime now_;
+    Table table_;
+    std::vector<Cell> cells_; // of one row
+
+public:
+    JobTable(std::span<const ChosenColumn> columns, WallTime now);
+    void add(const JobRow& row);
+    void add(const wire::JobList& part);
+    const Table& table() const { return table_; }
+};
 Table job_table(std::span<const JobRow> rows, std::span<const ChosenColumn> columns, WallTime now);
 
 // How long the job has run, or ran; nothing before its start.

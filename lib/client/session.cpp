@@ -82,7 +82,9 @@ Result<void> Session::ask(wire::Request request, const std::function<void(wire::
         take(std::move(*reply));
         if (!more)
             return {};
-        reply = connection_.receive<wire::Reply>(wire::deadline_in(answer_limit));
+        // Into the same message, which has room for as much as the part before.
+        if (auto received = connection_.receive(*reply, wire::deadline_in(answer_limit)); !received)
+            return received;
     }
 }
 
@@ -94,16 +96,17 @@ Result<wire::Reply> ask_once(std::string_view program, wire::Request request)
     return session->ask(std::move(request));
 }
 
-Result<Jobs> ask_jobs(Session& session, wire::Request request)
+namespace {
+
+// `take_list` sees to the jobs of a part; the rest is put together here.
+template <class TakeList>
+Result<Jobs> ask_parts(Session& session, wire::Request request, TakeList take_list)
 {
     Jobs jobs;
     auto done = session.ask(std::move(request), [&](wire::Reply&& reply) {
         jobs.sequence = reply.sequence();
         auto* list = reply.mutable_jobs();
-        for (auto& summary : *list->mutable_summaries())
-            jobs.summaries.push_back(std::move(summary));
-        for (auto& detail : *list->mutable_details())
-            jobs.details.push_back(std::move(detail));
+        take_list(*list, jobs);
         jobs.unknown_ids.insert(jobs.unknown_ids.end(), list->unknown_ids().begin(), list->unknown_ids().end());
         jobs.unknown_selections.insert(jobs.unknown_selections.end(), list->unknown_selections().begin(),
                                        list->unknown_selections().end());
@@ -117,6 +120,24 @@ Result<Jobs> ask_jobs(Session& session, wire::Request request)
     if (!done)
         return std::unexpected(done.error());
     return jobs;
+}
+
+} // namespace
+
+Result<Jobs> ask_jobs(Session& session, wire::Request request)
+{
+    return ask_parts(session, std::move(request), [](wire::JobList& list, Jobs& jobs) {
+        std::ranges::move(*list.mutable_summaries(), std::back_inserter(jobs.summaries));
+        std::ranges::move(*list.mutable_details(), std::back_inserter(jobs.details));
+    });
+}
+
+Result<Jobs> ask_jobs(std::string_view program, wire::Request request, const std::function<void(const wire::JobList&)>& take)
+{
+    auto session = Session::open(program);
+    if (!session)
+        return std::unexpected(session.error());
+    return ask_parts(*session, std::move(request), [&](const wire::JobList& list, Jobs&) { take(list); });
 }
 
 Result<Jobs> ask_jobs(std::string_view program, wire::Request request)

@@ -54,5 +54,7 @@ struct Jobs {
 };
 Result<Jobs> ask_jobs(Session& session, wire::Request request);
 Result<Jobs> ask_jobs(std::string_view program, wire::Request request);
+// Hands on the jobs as they come; what is returned is all the rest.
+Result<Jobs> ask_jobs(std::string_view program, wire::Request request, const std::function<void(const wire::JobList&)>& take);
 
 } // namespace jarvis::client

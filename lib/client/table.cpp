@@ -35,12 +35,15 @@ std::vector<std::size_t> natural_widths(const Table& table)
     std::vector<std::size_t> widths;
     for (std::size_t c = 0; c < table.columns.size(); ++c) {
         std::size_t width = table.titles ? terminal_width(table.columns[c].title) : 0;
-        for (const auto& row : table.rows)
-            width = std::max(width, terminal_width(row[c].text));
-        if (table.columns[c].most > 0)
-            width = std::min(width, table.columns[c].most);
         widths.push_back(width);
     }
+    table.rows.for_each([&](std::span<const TableRows::Kept> cells) {
+        for (std::size_t c = 0; c < cells.size(); ++c)
+            widths[c] = std::max(widths[c], cells[c].width);
+    });
+    for (std::size_t c = 0; c < widths.size(); ++c)
+        if (table.columns[c].most > 0)
+            widths[c] = std::min(widths[c], table.columns[c].most);
     return widths;
 }
 
@@ -61,12 +64,27 @@ void shrink(std::vector<std::size_t>& widths, const Table& table, std::size_t li
     }
 }
 
-void add_line(std::string& text, const Table& table, const std::vector<Cell>& cells, const std::vector<std::size_t>& widths, const Style& style)
+void add_painted(std::string& text, std::string_view cell, Colour colour, const Style& style)
+{
+    if (style.colour && colour != Colour::plain)
+        text += paint(cell, colour, style);
+    else
+        text += cell;
+}
+
+void add_line(std::string& text, const Table& table, std::span<const TableRows::Kept> cells, const std::vector<std::size_t>& widths,
+              const Style& style)
 {
     std::size_t owed = 0; // spaces are printed only before something
     for (std::size_t c = 0; c < cells.size(); ++c) {
-        const auto cell = fit_to_width(cells[c].text, widths[c]);
-        const auto room = widths[c] - std::min(widths[c], terminal_width(cell));
+        auto [cell, width, colour] = cells[c];
+        std::string cut;
+        if (width > widths[c]) {
+            cut = fit_to_width(cell, widths[c]);
+            cell = cut;
+            width = std::min(widths[c], terminal_width(cut));
+        }
+        const auto room = widths[c] - width;
         if (c > 0)
             owed += 2;
         if (cell.empty()) {
@@ -76,13 +94,43 @@ void add_line(std::string& text, const Table& table, const std::vector<Cell>& ce
         if (table.columns[c].align == Align::right)
             owed += room;
         text.append(owed, ' ');
-        text += paint(cell, cells[c].colour, style);
+        add_painted(text, cell, colour, style);
         owed = table.columns[c].align == Align::left ? room : 0;
     }
     text += '\n';
 }
 
 } // namespace
+
+TableRows::TableRows(std::initializer_list<std::vector<Cell>> rows)
+{
+    for (const auto& row : rows)
+        push_back(row);
+}
+
+void TableRows::push_back(const std::vector<Cell>& row)
+{
+    for (const auto& [text, colour] : row) {
+        text_ += text;
+        pieces_.push_back({static_cast<std::uint32_t>(text.size()), static_cast<std::uint32_t>(terminal_width(text)), colour, false});
+    }
+    if (!row.empty())
+        pieces_.back().last = true;
+}
+
+void TableRows::for_each(const std::function<void(std::span<const Kept>)>& take) const
+{
+    std::vector<Kept> cells;
+    std::string_view rest = text_;
+    for (const auto& piece : pieces_) {
+        cells.push_back({rest.substr(0, piece.size), piece.width, piece.colour});
+        rest.remove_prefix(piece.size);
+        if (piece.last) {
+            take(cells);
+            cells.clear();
+        }
+    }
+}
 
 std::string paint(std::string_view text, Colour colour, const Style& style)
 {
@@ -97,14 +145,14 @@ std::string render(const Table& table, const Style& style)
     if (style.width > 0)
         shrink(widths, table, style.width);
     std::string text;
+    const auto add = [&](std::span<const TableRows::Kept> cells) { add_line(text, table, cells, widths, style); };
     if (table.titles) {
-        std::vector<Cell> titles;
+        std::vector<TableRows::Kept> titles;
         for (const auto& column : table.columns)
-            titles.push_back({column.title, Colour::dim});
-        add_line(text, table, titles, widths, style);
+            titles.push_back({column.title, terminal_width(column.title), Colour::dim});
+        add(titles);
     }
-    for (const auto& row : table.rows)
-        add_line(text, table, row, widths, style);
+    table.rows.for_each(add);
     return text;
 }
 

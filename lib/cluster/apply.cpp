@@ -69,7 +69,7 @@ struct Applier {
         if (event.request->hold)
             job->hold = Hold{.by = event.request->account->user, .by_operator = false};
         state.next_job = JobId{event.job.value + 1};
-        state.index.requests.emplace(event.request_id, event.job);
+        state.index.requests.emplace(event.request_id, event.job.number());
         ++state.index.active_jobs;
         begin_relations(state, *job);
         enter_dependents(state, *job);

@@ -41,13 +41,13 @@ void update_ready(State& state, const Job& array)
 
 void begin_relations(State& state, Job& job)
 {
-    const auto& list = job.request->dependencies.list;
+    const auto& list = job.request->dependencies->list;
     if (!list.empty())
         job.waits = Waits{.open = IndexSet::range(0, static_cast<std::uint32_t>(list.size() - 1)), .never = {}, .due = {}};
     if (!job.is_array())
         return;
     auto& progress = state.arrays[job.id.value];
-    progress.waiting = job.request->array.tasks;
+    progress.waiting = job.request->array->tasks;
     for (std::uint32_t i = 0; i < list.size(); ++i)
         if (list[i].kind == DependencyKind::aftercorr)
             progress.corr.emplace(i, CorrTasks{});
@@ -106,7 +106,7 @@ void apply_event(State& state, const DependencyResolved& event, Instant)
     const auto before = state.jobs.at(event.job);
     if (!before->waits || !before->waits->open.contains(event.dependency))
         return;
-    const bool any = before->request->dependencies.any;
+    const bool any = before->request->dependencies->any;
     const bool over = event.outcome == DependencyOutcome::satisfied ? any : event.outcome == DependencyOutcome::never && !any;
     if (over)
         leave_dependents(state, *before); // whatever becomes of the others
@@ -147,7 +147,7 @@ void apply_event(State& state, const TasksReleased& event, Instant)
         return;
     corr->second.ok |= event.ok;
     corr->second.never |= event.never;
-    if (corr->second.ok.size() + corr->second.never.size() == array->request->array.tasks.size() &&
+    if (corr->second.ok.size() + corr->second.never.size() == array->request->array->tasks.size() &&
         array->waits->open.contains(event.dependency)) {
         leave_dependent(state, *array, event.dependency);
         array = replace(state, event.array, [&](Job& job) { job.waits->open.erase(event.dependency); });

@@ -121,10 +121,10 @@ std::int64_t priority_of(const SubmitJob& command)
 Outcome decide(const State& state, const SubmitJob& command, Instant now)
 {
     if (auto known = state.index.requests.find(command.request_id); known != state.index.requests.end()) {
-        if (state.jobs.at(known->second)->digest != command.digest)
-            return answer(command.token, fail(Errc::invalid, "this request id was used for job {}, with another content",
-                                              known->second));
-        return answer(command.token, ReplyBody{known->second});
+        const JobId id{known->second.value};
+        if (state.jobs.at(id)->digest != command.digest)
+            return answer(command.token, fail(Errc::invalid, "this request id was used for job {}, with another content", id));
+        return answer(command.token, ReplyBody{id});
     }
     if (auto allowed = may_submit(command.caller, *command.request); !allowed)
         return answer(command.token, std::unexpected(allowed.error()));

@@ -25,7 +25,7 @@ bool first_of_its_name(const State& state, JobId id, const JobRequest& request)
 // What one dependency of a job comes to now; nothing while that is open.
 std::optional<DependencyResolved> resolve(const State& state, JobId job, const JobRequest& request, std::uint32_t i, Instant now)
 {
-    const auto& dependency = request.dependencies.list[i];
+    const auto& dependency = request.dependencies->list[i];
     if (dependency.kind == DependencyKind::singleton)
         return first_of_its_name(state, job, request) ? resolved(job, i, DependencyOutcome::satisfied) : std::nullopt;
     const auto fate = fate_of(state, dependency.job);
@@ -71,7 +71,7 @@ void end_job(const State& state, JobId id, const JobRequest& request, const std:
         return;
     }
     const auto progress = state.arrays.find(id.value);
-    const auto& waiting = progress == state.arrays.end() ? request.array.tasks : progress->second.waiting;
+    const auto& waiting = progress == state.arrays.end() ? request.array->tasks : progress->second.waiting;
     if (!waiting.empty())
         outcome.events.push_back(TasksEnded{id, waiting, cancelled(cause)});
     for (auto it = state.jobs.upper_bound(id); it != state.jobs.end() && it->first.value == id.value; ++it)
@@ -95,7 +95,7 @@ void end_tasks(const State& state, const Job& array, const IndexSet& tasks, cons
 // Tasks that an aftercorr has newly given up, and with them those that can never start.
 void take_never(const State& state, const Job& array, const TasksReleased& event, Outcome& outcome)
 {
-    const auto& dependencies = array.request->dependencies;
+    const auto& dependencies = *array.request->dependencies;
     auto never = event.never;
     if (dependencies.any) {
         if (other_may_hold(array, event.dependency))
@@ -109,7 +109,7 @@ void take_never(const State& state, const Job& array, const TasksReleased& event
 
 void take(const State& state, const Job& job, DependencyResolved event, Outcome& outcome)
 {
-    const auto& dependencies = job.request->dependencies;
+    const auto& dependencies = *job.request->dependencies;
     const auto i = event.dependency;
     const bool ends = job.request->kill_on_invalid_dependency && event.outcome == DependencyOutcome::never &&
                       !(dependencies.any && other_may_hold(job, i));
@@ -149,7 +149,7 @@ void take_corr(const State& state, JobId of, std::set<JobId>& touched, Outcome& 
         if (touched.size() >= dependents_per_step)
             return;
         const auto array = state.find(id);
-        const auto& tasks = array->request->array.tasks;
+        const auto& tasks = array->request->array->tasks;
         if (of.is_task() && !tasks.contains(of.task))
             continue;
         auto event = released(state, id, i, of.is_task() ? IndexSet{of.task} : tasks, of.array(), &state.arrays.at(id.value).corr.at(i));
@@ -164,7 +164,7 @@ void take_corr(const State& state, JobId of, std::set<JobId>& touched, Outcome& 
 // A singleton that is the first of its name now.
 void take_singleton(const State& state, const Job& job, Instant now, Outcome& outcome)
 {
-    const auto& list = job.request->dependencies.list;
+    const auto& list = job.request->dependencies->list;
     for (std::uint32_t i = 0; i < list.size(); ++i)
         if (list[i].kind == DependencyKind::singleton && job.waits->open.contains(i))
             if (auto event = resolve(state, job.id, *job.request, i, now))
@@ -195,10 +195,10 @@ Result<void> check_dependency(const State& state, const JobRequest& request, con
     if (!other || !other->is_array() || !request.is_array())
         return fail(Errc::invalid, "--dependency: aftercorr stands between two arrays; {} is none",
                     request.is_array() ? fmt::format("job {}", dependency.job) : "this job");
-    const auto& tasks = request.array.tasks;
-    if (common(tasks, other->request->array.tasks).size() != tasks.size())
+    const auto& tasks = request.array->tasks;
+    if (common(tasks, other->request->array->tasks).size() != tasks.size())
         return fail(Errc::invalid, "--dependency: aftercorr needs each task to have its like, and array {} has no task {}", dependency.job,
-                    (tasks - other->request->array.tasks).first());
+                    (tasks - other->request->array->tasks).first());
     return {};
 }
 
@@ -206,7 +206,7 @@ Result<void> check_dependency(const State& state, const JobRequest& request, con
 
 Result<void> check_dependencies(const State& state, const JobRequest& request)
 {
-    for (const auto& dependency : request.dependencies.list)
+    for (const auto& dependency : request.dependencies->list)
         if (auto checked = check_dependency(state, request, dependency); !checked)
             return checked;
     return {};
@@ -214,12 +214,12 @@ Result<void> check_dependencies(const State& state, const JobRequest& request)
 
 void resolve_at_submit(const State& state, JobId id, const JobRequest& request, Instant now, Outcome& outcome)
 {
-    const auto& [any, list] = request.dependencies;
+    const auto& [any, list] = *request.dependencies;
     std::size_t never = 0;
     std::vector<std::pair<std::uint32_t, IndexSet>> dead; // tasks that an aftercorr gives up, by dependency
     for (std::uint32_t i = 0; i < list.size(); ++i) {
         if (list[i].kind == DependencyKind::aftercorr) {
-            auto event = released(state, id, i, request.array.tasks, list[i].job, nullptr);
+            auto event = released(state, id, i, request.array->tasks, list[i].job, nullptr);
             dead.emplace_back(i, event ? event->never : IndexSet{});
             if (event)
                 outcome.events.push_back(std::move(*event));
@@ -243,7 +243,7 @@ void resolve_at_submit(const State& state, JobId id, const JobRequest& request, 
     if (any) {
         if (never + dead.size() < list.size())
             return; // another one may hold
-        auto tasks = request.array.tasks;
+        auto tasks = request.array->tasks;
         for (const auto& [i, lost] : dead)
             tasks = common(tasks, lost);
         dead = {{dead.back().first, std::move(tasks)}};
@@ -296,11 +296,11 @@ std::string waits_text(const Job& job, std::size_t most)
 {
     if (!job.waits)
         return {};
-    Dependencies open{job.request->dependencies.any && job.waits->open.size() > 1, {}};
+    Dependencies open{job.request->dependencies->any && job.waits->open.size() > 1, {}};
     bool more = false;
     job.waits->open.for_each([&](std::uint32_t i) {
         if (open.list.size() < most)
-            open.list.push_back(job.request->dependencies.list[i]);
+            open.list.push_back(job.request->dependencies->list[i]);
         else
             more = true;
     });

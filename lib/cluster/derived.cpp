@@ -60,6 +60,18 @@ void index_nodes(State& state)
     }
 }
 
+// Sorted first: a tree that is filled in order takes a fraction of the time.
+void rebuild_requests(State& state)
+{
+    std::vector<std::pair<RequestId, JobNumber>> requests;
+    requests.reserve(state.jobs.size());
+    for (const auto& [id, job] : state.jobs)
+        if (!id.is_task())
+            requests.emplace_back(job->request_id, id.number());
+    std::ranges::sort(requests);
+    state.index.requests = {requests.begin(), requests.end()};
+}
+
 } // namespace
 
 void enter_queues(State& state, const Job& job)
@@ -179,10 +191,7 @@ void rebuild_derived(State& state)
     index_partitions(state);
     rebuild_arrays(state);
     rebuild_queues(state);
-    state.index.requests.reserve(state.jobs.size());
     for (const auto& [id, job] : state.jobs) {
-        if (!id.is_task())
-            state.index.requests.emplace(job->request_id, id);
         enter_dependents(state, *job);
         if (job->ended)
             state.index.ended.insert({job->ended->at, id});
@@ -193,6 +202,7 @@ void rebuild_derived(State& state)
         for (const auto& part : job->run->placement.nodes)
             state.nodes[part.node.value].jobs.insert(id);
     }
+    rebuild_requests(state);
     rebuild_names(state);
     for (auto& node : state.nodes)
         recount_node(state, node);

@@ -56,7 +56,7 @@ void release_tasks(ArrayProgress& progress, const Job& array, const IndexSet& ta
     if (progress.corr.empty())
         return;
     auto going = common(tasks, progress.waiting);
-    if (!array.request->dependencies.any)
+    if (!array.request->dependencies->any)
         for (const auto& [index, corr] : progress.corr)
             going = common(going, corr.ok);
     progress.released |= going;
@@ -90,7 +90,7 @@ void enter_dependents(State& state, const Job& job)
 {
     if (!job.waits || job.id.is_task() || is_final(job.state))
         return;
-    const auto& list = job.request->dependencies.list;
+    const auto& list = job.request->dependencies->list;
     job.waits->open.for_each([&](std::uint32_t i) {
         const auto& dependency = list[i];
         if (auto due = job.waits->due.find(i); due != job.waits->due.end()) {
@@ -108,7 +108,7 @@ void enter_dependents(State& state, const Job& job)
 
 void leave_dependent(State& state, const Job& job, std::uint32_t i)
 {
-    const auto& dependency = job.request->dependencies.list[i];
+    const auto& dependency = job.request->dependencies->list[i];
     if (auto due = job.waits->due.find(i); due != job.waits->due.end()) {
         state.index.delays.erase({due->second, job.id, i});
         return;
@@ -137,7 +137,7 @@ void leave_names(State& state, const Job& job)
         state.index.names.erase(NamedJob(job));
 }
 
-// Sorted first: a tree that is filled in order takes a fraction of the time.
+// Sorted first, as requests are.
 void rebuild_names(State& state)
 {
     std::vector<NamedJob> names;

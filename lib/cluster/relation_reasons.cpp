@@ -15,7 +15,7 @@ std::optional<WaitReason> dependency_reason(const State& state, const Job& job)
     if (!dependencies_block(state, job))
         return std::nullopt;
     if (job.waits->never)
-        return WaitReason{"DependencyNeverSatisfied", never_text(state, job.request->dependencies.list[*job.waits->never])};
+        return WaitReason{"DependencyNeverSatisfied", never_text(state, job.request->dependencies->list[*job.waits->never])};
     for (const auto& [index, due] : job.waits->due)
         if (job.waits->open.size() == 1)
             return WaitReason{"Dependency", fmt::format("waits for {}, which holds from {} on", waits_text(job, named),
@@ -28,7 +28,7 @@ std::optional<WaitReason> corr_reason(const Job& array, const ArrayProgress& pro
 {
     if (!array.waits || progress.corr.empty() || tasks.empty())
         return std::nullopt;
-    const auto& dependencies = array.request->dependencies;
+    const auto& dependencies = *array.request->dependencies;
     if (dependencies.any && !other_may_hold(array, {}) && common(tasks, given_up(progress)).size() == tasks.size())
         return WaitReason{"DependencyNeverSatisfied", "none of its dependencies can hold any more: tasks of the same number did not end well"};
     for (const auto& [index, corr] : progress.corr)
@@ -61,7 +61,7 @@ std::optional<WaitReason> relation_reason(const State& state, const Job& job)
         return WaitReason{"BeginTime", fmt::format("begins at {}", format_rfc3339(*job.request->begin))};
     if (is_throttled(*array, progress))
         return WaitReason{"ArrayTaskLimit", fmt::format("{} tasks of array {} run, its limit (%{} in --array)", progress.holding, array->id,
-                                                        job.request->array.throttle)};
+                                                        job.request->array->throttle)};
     return std::nullopt;
 }
 

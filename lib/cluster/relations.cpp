@@ -27,7 +27,7 @@ bool dependencies_block(const State& state, const Job& job)
     const auto& corr = state.arrays.at(job.id.value).corr;
     if (corr.empty())
         return true;
-    if (job.request->dependencies.any)
+    if (job.request->dependencies->any)
         return false;
     std::size_t others = job.waits->open.size();
     for (const auto& [index, tasks] : corr)
@@ -40,12 +40,12 @@ bool lets_go(const Job& array, const ArrayProgress& progress, std::uint32_t task
     if (!array.waits || progress.corr.empty())
         return true;
     const auto ok = [task](const auto& corr) { return corr.second.ok.contains(task); };
-    return array.request->dependencies.any ? std::ranges::any_of(progress.corr, ok) : std::ranges::all_of(progress.corr, ok);
+    return array.request->dependencies->any ? std::ranges::any_of(progress.corr, ok) : std::ranges::all_of(progress.corr, ok);
 }
 
 bool other_may_hold(const Job& job, std::optional<std::uint32_t> but)
 {
-    const auto& list = job.request->dependencies.list;
+    const auto& list = job.request->dependencies->list;
     bool other = false;
     if (job.waits)
         job.waits->open.for_each([&](std::uint32_t i) { other = other || (i != but && list[i].kind != DependencyKind::aftercorr); });
@@ -73,7 +73,7 @@ std::optional<std::uint32_t> next_task(const Job& array, const ArrayProgress& pr
 
 bool is_throttled(const Job& array, const ArrayProgress& progress)
 {
-    const auto throttle = array.request->array.throttle;
+    const auto throttle = array.request->array->throttle;
     return throttle != 0 && progress.holding >= throttle;
 }
 
@@ -87,7 +87,7 @@ bool wants_queue(const State& state, const Job& array)
 Fate fate_of(const State& state, JobId id)
 {
     const auto array = id.is_task() ? state.find(id.array()) : nullptr;
-    if (id.is_task() && (!array || !array->is_array() || !array->request->array.tasks.contains(id.task)))
+    if (id.is_task() && (!array || !array->is_array() || !array->request->array->tasks.contains(id.task)))
         return {};
     if (const auto job = state.find(id)) {
         Fate fate{.known = true, .started = job->run || job->incarnation.value > 1, .start = {}, .over = is_final(job->state),
@@ -111,7 +111,7 @@ Fate fate_of(const State& state, JobId id)
 JobEnd end_of_array(const Job& array, const ArrayProgress& progress)
 {
     JobEnd end{.state = JobState::completed, .end_class = EndClass::none, .exit_code = 0, .signal = 0, .cause = {}};
-    const auto all = array.request->array.tasks.size();
+    const auto all = array.request->array->tasks.size();
     if (!progress.failed.empty()) {
         end.state = JobState::failed;
         end.end_class = EndClass::user;

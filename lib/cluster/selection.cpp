@@ -35,7 +35,7 @@ Result<Selected> select(const State& state, const JobSelection& selection)
         return selected;
     }
     const auto& progress = state.arrays.at(selection.job);
-    const auto& all = named.request->array.tasks;
+    const auto& all = named.request->array->tasks;
     if (!selection.tasks) {
         selected.whole = true;
         selected.waiting = progress.waiting;

@@ -1,7 +1,5 @@
 #include "cluster/state.hpp"
 
-#include "base/keyed_hash.hpp"
-
 namespace jarvis::cluster {
 
 namespace {
@@ -23,19 +21,14 @@ std::uint32_t hash_of_name(std::string_view name)
 
 } // namespace
 
-std::size_t HashRequestId::operator()(const RequestId& request) const noexcept
-{
-    return keyed_hash({reinterpret_cast<const char*>(request.id.data()), request.id.size()}, request.uid);
-}
-
 NamedJob::NamedJob(const Job& job)
-    : request(job.request.get()), id(job.id), uid(request->account->uid), hash(hash_of_name(request->name))
+    : request(job.request.get()), number(job.id.number()), uid(request->account->uid), hash(hash_of_name(request->name))
 {
 }
 
 bool operator==(const NamedJob& a, const NamedJob& b)
 {
-    return a.id == b.id && ByName::name_of(a) == ByName::name_of(b);
+    return a.number == b.number && ByName::name_of(a) == ByName::name_of(b);
 }
 
 bool ByName::operator()(const NamedJob& a, const NamedJob& b) const
@@ -43,14 +36,14 @@ bool ByName::operator()(const NamedJob& a, const NamedJob& b) const
     if (a.uid != b.uid || a.hash != b.hash)
         return std::tuple(a.uid, a.hash) < std::tuple(b.uid, b.hash);
     const auto order = a.request == b.request ? std::strong_ordering::equal : a.request->name <=> b.request->name;
-    return order == 0 ? a.id < b.id : order < 0;
+    return order == 0 ? a.number < b.number : order < 0;
 }
 
 std::optional<JobId> State::first_of_name(std::uint32_t uid, std::string_view name_of_job) const
 {
     const ByName::Name wanted{uid, hash_of_name(name_of_job), name_of_job};
     const auto first = index.names.lower_bound(wanted);
-    return first != index.names.end() && ByName::name_of(*first) == wanted ? std::optional(first->id) : std::nullopt;
+    return first != index.names.end() && ByName::name_of(*first) == wanted ? std::optional(first->id()) : std::nullopt;
 }
 
 bool operator==(const Job& a, const Job& b)

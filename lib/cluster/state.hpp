@@ -22,8 +22,10 @@
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
 #include <vector>
+
+#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
 
 namespace jarvis::cluster {
 
@@ -35,10 +37,6 @@ struct RequestId {
     Uuid id{};
 
     friend auto operator<=>(const RequestId&, const RequestId&) = default;
-};
-// Clients choose the ids: keyed, so that none can tell which of them would meet in one bucket.
-struct HashRequestId {
-    std::size_t operator()(const RequestId& request) const noexcept;
 };
 // The first half of the SHA-256 of what was asked: the same id with another digest is another request.
 using RequestDigest = std::array<std::uint8_t, 16>;
@@ -145,7 +143,7 @@ struct Job {
     bool is_array() const { return request->is_array() && !id.is_task(); }
     bool eligible() const { return state == JobState::pending && !hold && !waits_for_begin && !waits && !not_before; }
     // Tasks are queued as their array is.
-    sched::QueueKey queue_key() const { return {priority, id.array()}; }
+    sched::QueueKey queue_key() const { return {priority, id.number()}; }
     friend bool operator==(const Job& a, const Job& b);
 };
 using JobPtr = std::shared_ptr<const Job>;
@@ -226,12 +224,13 @@ NodeReason reason_of(const Node& node);
 // A job by its owner and name. The request is that of the job in State::jobs, which lives as long as this is kept.
 struct NamedJob {
     const JobRequest* request = nullptr;
-    JobId id;
+    JobNumber number;
     std::uint32_t uid = 0;
     std::uint32_t hash = 0; // of the name, so that comparing seldom has to look at it
 
     NamedJob() = default;
     explicit NamedJob(const Job& job);
+    JobId id() const { return {number.value}; }
     friend bool operator==(const NamedJob& a, const NamedJob& b);
 };
 // By owner, by name in an order of its own, and by id.
@@ -250,7 +249,8 @@ struct ByName {
     bool operator()(std::uint32_t uid, const NamedJob& b) const { return uid < b.uid; }
 };
 
-// Kept by apply() for speed, rebuilt by replay, never stored.
+// Kept by apply() for speed, rebuilt by replay, never stored. What has an entry for each of a million jobs is a B-tree: its entries lie side
+// by side, so that it takes half of the memory and is copied quickly. It moves them, too: no reference to one outlives a change.
 struct Indexes {
     std::vector<sched::JobQueue> queues;                       // by partition
     std::map<std::string, std::uint32_t, std::less<>> partitions; // name to index
@@ -258,8 +258,8 @@ struct Indexes {
     std::vector<std::vector<NodeId>> members;                  // nodes of each partition, in its order
     std::set<std::pair<Instant, NodeId>> silent;               // nodes that are not heard of, by since when
     std::set<std::pair<WallTime, JobId>> begins;               // jobs that wait for their begin time
-    std::set<std::pair<Instant, JobId>> ended;                 // ended jobs, by when they ended
-    std::unordered_map<RequestId, JobId, HashRequestId> requests;
+    absl::btree_set<std::pair<Instant, JobId>> ended;                 // ended jobs, by when they ended
+    absl::btree_map<RequestId, JobNumber> requests;
     std::uint64_t active_jobs = 0;                             // pending or holding resources
     std::set<std::pair<Instant, JobId>> retries;               // pending jobs, by their not_before
     // Who waits for a job: the dependent and the number of its dependency. By what they wait for: that it starts, that it
@@ -267,7 +267,7 @@ struct Indexes {
     using Dependents = std::map<JobId, std::set<std::pair<JobId, std::uint32_t>>>;
     Dependents on_start, on_end, corr;
     std::set<std::tuple<Instant, JobId, std::uint32_t>> delays; // dependencies by when they hold
-    std::set<NamedJob, ByName> names;                          // jobs and arrays that have not ended
+    absl::btree_set<NamedJob, ByName> names;                          // jobs and arrays that have not ended
     friend bool operator==(const Indexes&, const Indexes&) = default;
 };
 
@@ -277,6 +277,9 @@ struct BootClock {
     Duration offset{};
     friend bool operator==(const BootClock&, const BootClock&) = default;
 };
+
+// A B-tree: see Indexes.
+using Jobs = absl::btree_map<JobId, JobPtr>;
 
 // What a snapshot holds: all but the indexes. (What is derived in nodes and arrays is not stored.)
 struct StoredState {
@@ -289,7 +292,7 @@ struct StoredState {
     Duration wall_offset{};       // wall time is now + wall_offset
     Settings settings;
     JobId next_job{1};
-    std::map<JobId, JobPtr> jobs;
+    Jobs jobs;
     std::map<std::uint64_t, ArrayProgress> arrays; // of each array in `jobs`
     std::vector<Node> nodes;      // by NodeId
 

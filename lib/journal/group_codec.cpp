@@ -30,7 +30,7 @@ std::string encode_group(const cluster::EventGroup& group)
 
 Result<cluster::EventGroup> decode_group(std::string_view bytes)
 {
-    Group message;
+    static thread_local Group message; // used again: so its strings are allocated once
     if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
         return fail(Errc::corrupt, "a journal group cannot be read");
     if (auto format = check_format(message.format(), "the journal"); !format)

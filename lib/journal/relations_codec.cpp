@@ -175,9 +175,9 @@ Result<void> check(const cluster::State& state, const cluster::DependencyResolve
     const auto job = state.find(event.job);
     if (!job || job->id.is_task() || job->state != JobState::pending)
         return fail(Errc::corrupt, "a dependency of job {}, which does not wait", event.job);
-    if (event.dependency >= job->request->dependencies.list.size())
+    if (event.dependency >= job->request->dependencies->list.size())
         return fail(Errc::corrupt, "a dependency of job {} has number {} of {}", event.job, event.dependency,
-                    job->request->dependencies.list.size());
+                    job->request->dependencies->list.size());
     return {};
 }
 
@@ -186,7 +186,7 @@ Result<void> check(const cluster::State& state, const cluster::TasksReleased& ev
     auto progress = open_array(state, event.array, "a dependency of tasks");
     if (!progress)
         return std::unexpected(progress.error());
-    const auto& all = state.find(event.array)->request->array.tasks;
+    const auto& all = state.find(event.array)->request->array->tasks;
     if (!(*progress)->corr.contains(event.dependency) || !all.includes(event.ok) || !all.includes(event.never))
         return fail(Errc::corrupt, "a dependency of tasks does not fit array {}", event.array);
     return {};
@@ -238,7 +238,7 @@ void fill(ArrayRecord& record, const cluster::ArrayProgress& progress)
 
 Result<cluster::ArrayProgress> read_array(const ArrayRecord& record, const JobRequest& request)
 {
-    const auto& all = request.array.tasks;
+    const auto& all = request.array->tasks;
     Sets sets;
     cluster::ArrayProgress progress;
     progress.waiting = sets.read(record.waiting());
@@ -257,8 +257,8 @@ Result<cluster::ArrayProgress> read_array(const ArrayRecord& record, const JobRe
     if (auto sound = check_times(progress.first_start.value_or(Instant{}), {}); !sound)
         return std::unexpected(sound.error());
     for (const auto& in : record.corr()) {
-        if (in.dependency() >= request.dependencies.list.size() ||
-            request.dependencies.list[in.dependency()].kind != DependencyKind::aftercorr)
+        if (in.dependency() >= request.dependencies->list.size() ||
+            request.dependencies->list[in.dependency()].kind != DependencyKind::aftercorr)
             return fail(Errc::corrupt, "it has no aftercorr of number {}", in.dependency());
         progress.corr[in.dependency()] = {sets.read(in.ok()), sets.read(in.never())};
     }
@@ -283,7 +283,7 @@ void fill(Waits& record, const cluster::Waits& waits)
 
 Result<cluster::Waits> read_waits(const Waits& record, const JobRequest& request)
 {
-    const auto count = request.dependencies.list.size();
+    const auto count = request.dependencies->list.size();
     auto open = wire::from_message(record.open());
     if (!open)
         return std::unexpected(open.error());

@@ -12,7 +12,7 @@ class SnapshotComparer {
     const cluster::StoredState& state_;
     RecordDecoder records_;
     std::size_t nodes_ = 0;
-    std::map<JobId, cluster::JobPtr>::const_iterator next_job_;
+    cluster::Jobs::const_iterator next_job_;
     bool header_ = false, footer_ = false;
 
     bool equals(const DecodedRecord& record);

@@ -152,7 +152,7 @@ Result<std::shared_ptr<cluster::Job>> read_job(const JobRecord& record, std::sha
 Result<std::shared_ptr<cluster::Job>> read_task(const JobRecord& record, const cluster::StoredState& state)
 {
     const auto array = state.find({record.job()});
-    if (!array || !array->request->array.tasks.contains(record.task()))
+    if (!array || !array->request->array->tasks.contains(record.task()))
         return fail(Errc::corrupt, "job {} of the snapshot: it is a task of no array", job_in(record));
     auto job = read_job(record, array->request);
     if (!job)

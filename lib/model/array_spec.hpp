@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/index_set.hpp"
+#include "base/keyed_hash.hpp"
 #include "base/result.hpp"
 
 #include <cstdint>
@@ -14,6 +15,15 @@ struct ArraySpec {
     IndexSet tasks;             // empty: not an array
     std::uint32_t throttle = 0; // at most so many at once; 0: no limit
     friend bool operator==(const ArraySpec&, const ArraySpec&) = default;
+};
+struct HashArraySpec {
+    std::uint64_t operator()(const ArraySpec& spec) const noexcept
+    {
+        std::uint64_t hash = spec.throttle;
+        for (const auto& [first, last] : spec.tasks.ranges())
+            hash = keyed_hash({}, hash ^ std::uint64_t{first} << 32 ^ last);
+        return keyed_hash({}, hash);
+    }
 };
 
 // The %N stands behind any part and holds for the whole array. At least one task.

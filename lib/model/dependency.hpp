@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/ids.hpp"
+#include "base/keyed_hash.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 
@@ -36,6 +37,17 @@ struct Dependencies {
     std::vector<Dependency> list;
     bool empty() const { return list.empty(); }
     friend bool operator==(const Dependencies&, const Dependencies&) = default;
+};
+struct HashDependencies {
+    std::uint64_t operator()(const Dependencies& dependencies) const noexcept
+    {
+        std::uint64_t hash = dependencies.any;
+        for (const auto& [kind, job, delay] : dependencies.list) {
+            hash = keyed_hash({}, hash ^ job.value << 8 ^ static_cast<std::uint64_t>(kind));
+            hash = keyed_hash({}, hash ^ std::uint64_t{job.task} << 32 ^ static_cast<std::uint64_t>(delay.count()));
+        }
+        return keyed_hash({}, hash);
+    }
 };
 
 constexpr std::size_t max_dependencies = 10'000;

@@ -33,9 +33,17 @@ struct Account {
 struct HashAccount {
     std::uint64_t operator()(const Account& account) const noexcept { return keyed_hash(account.user, account.uid); }
 };
+using InternedAccount = Interned<Account, HashAccount>;
 
 // The SHA-256 of a blob (a script, an environment); the blob itself is in the storage.
 using BlobHash = std::array<std::uint8_t, 32>;
+struct HashBlobHash {
+    std::uint64_t operator()(const BlobHash& hash) const noexcept
+    {
+        return keyed_hash({reinterpret_cast<const char*>(hash.data()), hash.size()});
+    }
+};
+using InternedHash = Interned<BlobHash, HashBlobHash>;
 
 enum class OpenMode : std::uint8_t {
     automatic = 0, // truncate at the first start, append after a requeue
@@ -87,7 +95,7 @@ struct HashLimits {
 // Text typed by people is bytes: paths, names and arguments need not be UTF-8. A million requests are kept at once, so what many
 // have alike is interned, and what few have is in boxes.
 struct JobRequest {
-    Interned<Account, HashAccount> account;
+    InternedAccount account;
     std::string name;
     InternedText partition;                      // resolved: never empty in a stored request
     ResourceRequest resources;
@@ -100,8 +108,8 @@ struct JobRequest {
     bool continue_after_oom = false;             // --oom=continue: the kernel kills one process, and the job goes on
     OpenMode open_mode = OpenMode::automatic;
     Box<WarningSignal> warning;
-    ArraySpec array;                             // without tasks: no array
-    Dependencies dependencies;
+    Interned<ArraySpec, HashArraySpec> array;    // without tasks: no array
+    Interned<Dependencies, HashDependencies> dependencies;
     Box<RetryRule> retry;                        // empty: a failed job ends
     InternedText constraint;                     // features, as parse_constraint() reads them; empty: any node
     InternedTexts node_list;                     // all of these must be in; names, expanded
@@ -118,12 +126,12 @@ struct JobRequest {
     InternedText mail_user;
     InternedText submit_host;
     InternedText submit_directory;
-    BlobHash script{};
+    InternedHash script;
     std::uint64_t script_size = 0;
-    BlobHash environment{};                      // a wire Environment message, already filtered by --export
+    InternedHash environment;                    // a wire Environment message, already filtered by --export
     std::uint32_t umask = 022;
 
-    bool is_array() const { return !array.tasks.empty(); }
+    bool is_array() const { return !array->tasks.empty(); }
     friend bool operator==(const JobRequest&, const JobRequest&) = default;
 };
 

@@ -6,14 +6,15 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
-#include <set>
+
+#include <absl/container/btree_set.h>
 
 namespace jarvis::sched {
 
 // Ordered so that the job that should start first comes first: higher priority, then the older job.
 struct QueueKey {
     std::int64_t priority = 0;
-    JobId job;
+    JobNumber job;
 
     friend std::strong_ordering operator<=>(const QueueKey& a, const QueueKey& b)
     {
@@ -27,20 +28,20 @@ struct QueueKey {
 // The jobs of one partition that may start as far as they themselves are concerned: pending, not held, begin time
 // reached. Inserting, removing and finding the head cost a logarithm, however many jobs wait.
 class JobQueue {
-    std::set<QueueKey> keys_;
+    absl::btree_set<QueueKey> keys_;
 
 public:
-    void insert(QueueKey key) { keys_.insert(key); }
+    void insert(QueueKey key) { keys_.insert(keys_.end(), key); } // most come last
     void erase(QueueKey key) { keys_.erase(key); }
     std::size_t size() const { return keys_.size(); }
-    const std::set<QueueKey>& keys() const { return keys_; }
+    const absl::btree_set<QueueKey>& keys() const { return keys_; }
 
     // Strict order: the job that starts next is the head, and while it does not fit nothing behind it starts.
     std::optional<JobId> next() const
     {
         if (keys_.empty())
             return std::nullopt;
-        return keys_.begin()->job;
+        return JobId{keys_.begin()->job.value};
     }
 
     friend bool operator==(const JobQueue&, const JobQueue&) = default;

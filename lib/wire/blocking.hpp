@@ -43,10 +43,15 @@ public:
     template <class Message>
     Result<Message> receive(Deadline deadline)
     {
+        Message message;
+        auto received = receive(message, deadline);
+        return received ? Result<Message>(std::move(message)) : std::unexpected(std::move(received.error()));
+    }
+    template <class Message>
+    Result<void> receive(Message& message, Deadline deadline)
+    {
         auto frame = receive_frame(deadline);
-        if (!frame)
-            return std::unexpected(std::move(frame.error()));
-        return parse<Message>(*frame);
+        return frame ? parse_into(message, *frame) : std::unexpected(std::move(frame.error()));
     }
 
     // Sends our Hello, receives and checks theirs (a refusal comes back as the error).

@@ -6,6 +6,7 @@
 #include "wire/limits.hpp"
 
 #include <algorithm>
+#include <array>
 #include <unordered_set>
 
 namespace jarvis::wire {
@@ -20,9 +21,9 @@ struct TextField {
     bool is_name;
 };
 
-std::vector<TextField> text_fields(const JobRequest& request)
+std::array<TextField, 11> text_fields(const JobRequest& request)
 {
-    return {{request.name(), limits::name, "job name", true},
+    return {{{request.name(), limits::name, "job name", true},
             {request.partition(), limits::name, "partition", true},
             {request.working_directory(), limits::path, "working directory", false},
             {request.output(), limits::path, "output path", false},
@@ -32,7 +33,45 @@ std::vector<TextField> text_fields(const JobRequest& request)
             {request.mail_type(), limits::name, "mail type", true},
             {request.mail_user(), limits::name, "mail user", true},
             {request.submit_host(), limits::name, "submit host", true},
-            {request.submit_directory(), limits::path, "submit directory", false}};
+            {request.submit_directory(), limits::path, "submit directory", false}}};
+}
+
+// Most requests are like the one before it on their thread: what is the same is found without looking for it among all that are kept.
+template <class Kept>
+class Recent {
+    Kept last_;
+
+public:
+    template <class Value>
+    Kept operator()(const Value& value)
+    {
+        if (!(*last_ == value))
+            last_ = value;
+        return last_;
+    }
+};
+struct RecentTexts {
+    Recent<InternedText> partition, output, error, input, comment, mail_type, mail_user, submit_host;
+};
+
+bool says(const Account& message, const jarvis::Account& account)
+{
+    return message.uid() == account.uid && message.gid() == account.gid && message.user() == account.user && message.group() == account.group &&
+           message.home() == account.home && message.shell() == account.shell && std::ranges::equal(message.groups(), account.groups);
+}
+
+// Of many users who submit by turns.
+Result<InternedAccount> account_from(const Account& message)
+{
+    static thread_local std::array<InternedAccount, 1024> recent;
+    auto& kept = recent[message.uid() % recent.size()];
+    if (message.user().empty() || !says(message, *kept)) {
+        auto account = from_message(message);
+        if (!account)
+            return std::unexpected(std::move(account.error()));
+        kept = std::move(*account);
+    }
+    return kept;
 }
 
 // A line break or an escape sequence in a name only ever fools whoever reads a list. Bytes that are not UTF-8 may be
@@ -142,17 +181,18 @@ Result<void> take_numbers(const JobRequest& message, jarvis::JobRequest& request
 
 void take_texts(const JobRequest& message, jarvis::JobRequest& request)
 {
+    static thread_local RecentTexts recent;
     request.name = message.name();
-    request.partition = message.partition();
+    request.partition = recent.partition(message.partition());
     request.arguments = std::vector(message.arguments().begin(), message.arguments().end());
     request.working_directory = message.working_directory();
-    request.output = message.output();
-    request.error = message.error();
-    request.input = message.input();
-    request.comment = message.comment();
-    request.mail_type = message.mail_type();
-    request.mail_user = message.mail_user();
-    request.submit_host = message.submit_host();
+    request.output = recent.output(message.output());
+    request.error = recent.error(message.error());
+    request.input = recent.input(message.input());
+    request.comment = recent.comment(message.comment());
+    request.mail_type = recent.mail_type(message.mail_type());
+    request.mail_user = recent.mail_user(message.mail_user());
+    request.submit_host = recent.submit_host(message.submit_host());
     // Most often the same, and found without looking for it then.
     request.submit_directory =
         message.submit_directory() == message.working_directory() ? request.working_directory : InternedText(message.submit_directory());
@@ -256,9 +296,9 @@ JobRequest common_message(const jarvis::JobRequest& request)
 void put_relations(const jarvis::JobRequest& request, JobRequest& message)
 {
     if (request.is_array())
-        *message.mutable_array() = to_message(request.array);
-    if (!request.dependencies.empty())
-        *message.mutable_dependencies() = to_message(request.dependencies);
+        *message.mutable_array() = to_message(*request.array);
+    if (!request.dependencies->empty())
+        *message.mutable_dependencies() = to_message(*request.dependencies);
 }
 
 } // namespace
@@ -423,9 +463,9 @@ JobRequest to_task_message(const jarvis::JobRequest& request)
     JobRequest message = common_message(request);
     *message.mutable_account() = to_message(*request.account);
     message.set_requeue(request.requeue);
-    message.set_script(hash_bytes(request.script));
+    message.set_script(hash_bytes(*request.script));
     message.set_script_size(request.script_size);
-    message.set_environment(hash_bytes(request.environment));
+    message.set_environment(hash_bytes(*request.environment));
     return message;
 }
 
@@ -436,7 +476,7 @@ Result<jarvis::JobRequest> from_message(const JobRequest& message)
         return fail(request.error(), "request");
     if (!message.has_account())
         return fail(Errc::corrupt, "request: it has no account");
-    auto account = from_message(message.account());
+    auto account = account_from(message.account());
     if (!account)
         return fail(account.error(), "request");
     request->account = std::move(*account);
@@ -449,7 +489,8 @@ Result<jarvis::JobRequest> from_message(const JobRequest& message)
             return fail(hash->error(), "request");
     if (message.script_size() > limits::script)
         return fail(Errc::corrupt, "request: a script of {} bytes is out of range", message.script_size());
-    request->script = *script;
+    static thread_local Recent<InternedHash> recent_script;
+    request->script = recent_script(*script);
     request->script_size = message.script_size();
     request->environment = *environment;
     request->requeue = message.requeue();

@@ -198,13 +198,15 @@ ResourceRequest some_resources(Draw& draw)
 void add_array(Draw& draw, JobRequest& request)
 {
     if (draw.rarely(3)) {
-        request.array.tasks = some_indexes(draw);
-        request.array.throttle = draw.below(4);
+        ArraySpec array{some_indexes(draw), 0};
+        array.throttle = draw.below(4);
+        request.array = std::move(array);
     }
 }
 
 void add_dependencies(Draw& draw, const State& state, JobRequest& request)
 {
+    Dependencies dependencies;
     for (auto count = draw.below(4); count > 0; --count) {
         Dependency dependency{static_cast<DependencyKind>(1 + draw.below(6)), some_job(draw, state), {}};
         if (dependency.kind == DependencyKind::singleton)
@@ -214,12 +216,13 @@ void add_dependencies(Draw& draw, const State& state, JobRequest& request)
         if (dependency.kind == DependencyKind::aftercorr) {
             dependency.job.task = JobId::no_task;
             if (const auto other = state.find(dependency.job); other && other->is_array() && !draw.rarely(4))
-                request.array.tasks = other->request->array.tasks; // else it is most likely refused
+                request.array = ArraySpec{other->request->array->tasks, request.array->throttle}; // else it is most likely refused
         }
-        if (std::ranges::find(request.dependencies.list, dependency) == request.dependencies.list.end())
-            request.dependencies.list.push_back(dependency);
+        if (std::ranges::find(dependencies.list, dependency) == dependencies.list.end())
+            dependencies.list.push_back(dependency);
     }
-    request.dependencies.any = request.dependencies.list.size() > 1 && draw.flag();
+    dependencies.any = dependencies.list.size() > 1 && draw.flag();
+    request.dependencies = std::move(dependencies);
     request.kill_on_invalid_dependency = draw.flag();
 }
 

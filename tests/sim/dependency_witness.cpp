@@ -36,7 +36,7 @@ bool DependencyWitness::held(const cluster::State& before, JobId id, const Depen
 
 void DependencyWitness::check_start(const cluster::State& before, JobId id) const
 {
-    const auto& [any, list] = before.find(id.array())->request->dependencies;
+    const auto& [any, list] = *before.find(id.array())->request->dependencies;
     const auto holds = [&](const Dependency& dependency) { return held(before, id, dependency); };
     if (list.empty() || (any ? std::ranges::any_of(list, holds) : std::ranges::all_of(list, holds)))
         return;
@@ -76,7 +76,7 @@ void check_arrays(const cluster::State& state)
     }
     for (const auto& [number, progress] : state.arrays) {
         const auto& array = *state.find({number});
-        const auto throttle = array.request->array.throttle;
+        const auto throttle = array.request->array->throttle;
         if (throttle != 0 && seen[number].second > throttle)
             broken("{} tasks of array {} run, and its limit is {}", seen[number].second, number, throttle);
         auto all = progress.waiting;
@@ -85,8 +85,8 @@ void check_arrays(const cluster::State& state)
             all |= *part;
             count += part->size();
         }
-        if (all != array.request->array.tasks || count != all.size())
-            broken("array {} has the tasks {}, and in its books are {} ({} times)", number, format_index_set(array.request->array.tasks),
+        if (all != array.request->array->tasks || count != all.size())
+            broken("array {} has the tasks {}, and in its books are {} ({} times)", number, format_index_set(array.request->array->tasks),
                    format_index_set(all), count);
         if (is_final(array.state) && (!progress.waiting.empty() || !seen[number].first.empty()))
             broken("array {} ended before its tasks", number);

@@ -33,8 +33,12 @@ std::shared_ptr<const JobRequest> SimClients::some_request(std::uint32_t uid)
     request->requeue = world_.chance(0.5);
     request->output = "out-%j";
     request->working_directory = "/";
-    request->script.fill(static_cast<std::uint8_t>(world_.below(4)));
-    request->environment.fill(9);
+    BlobHash script;
+    script.fill(static_cast<std::uint8_t>(world_.below(4)));
+    request->script = script;
+    BlobHash environment;
+    environment.fill(9);
+    request->environment = environment;
     add_relations(*request);
     return request;
 }
@@ -125,7 +129,7 @@ JobSelection SimClients::some_of(JobId job)
     const auto wish = by_job_.find(job);
     if (wish == by_job_.end() || !wishes_[wish->second].request->is_array() || world_.chance(0.3))
         return selection;
-    const auto& all = wishes_[wish->second].request->array.tasks;
+    const auto& all = wishes_[wish->second].request->array->tasks;
     const auto from = static_cast<std::uint32_t>(world_.below(all.last() + 1));
     auto tasks = all & IndexSet::range(from, from + static_cast<std::uint32_t>(world_.below(4)));
     if (!tasks.empty())
@@ -145,10 +149,10 @@ Dependencies SimClients::some_dependencies(const JobRequest& request)
             dependency.job = {};
         else if (dependency.kind == DependencyKind::after)
             dependency.delay = world_.chance(0.5) ? Duration{} : world_.between(0s, 1h);
-        else if (dependency.kind == DependencyKind::aftercorr && !(request.is_array() && other.array.tasks.includes(request.array.tasks)))
+        else if (dependency.kind == DependencyKind::aftercorr && !(request.is_array() && other.array->tasks.includes(request.array->tasks)))
             dependency.kind = DependencyKind::afterany;
         else if (other.is_array() && dependency.kind != DependencyKind::aftercorr && world_.chance(0.5))
-            dependency.job.task = other.array.tasks.first();
+            dependency.job.task = other.array->tasks.first();
         if (std::ranges::find(dependencies.list, dependency) == dependencies.list.end())
             dependencies.list.push_back(dependency);
     }
@@ -164,8 +168,8 @@ void SimClients::follow_an_array(JobRequest& request)
         if (!other.is_array() || world_.chance(0.5))
             continue;
         ++world_.count["array: follows another"];
-        request.array.tasks = other.array.tasks;
-        request.dependencies.list = {{DependencyKind::aftercorr, job, {}}};
+        request.array = ArraySpec{other.array->tasks, request.array->throttle};
+        request.dependencies = Dependencies{.any = false, .list = {{DependencyKind::aftercorr, job, {}}}};
         return;
     }
 }
@@ -174,14 +178,15 @@ void SimClients::add_relations(JobRequest& request)
 {
     if (world_.chance(0.15)) {
         const auto last = static_cast<std::uint32_t>(world_.below(12));
-        request.array.tasks = IndexSet::range(static_cast<std::uint32_t>(world_.below(last + 1)), last);
-        request.array.throttle = world_.chance(0.4) ? 1 + static_cast<std::uint32_t>(world_.below(3)) : 0;
+        const auto first = static_cast<std::uint32_t>(world_.below(last + 1));
+        const auto throttle = world_.chance(0.4) ? 1 + static_cast<std::uint32_t>(world_.below(3)) : 0;
+        request.array = ArraySpec{IndexSet::range(first, last), throttle};
         if (world_.chance(0.4))
             follow_an_array(request);
     }
     if (world_.chance(0.1))
         request.name = fmt::format("name{}", world_.below(3));
-    if (request.dependencies.list.empty() && world_.chance(0.2))
+    if (request.dependencies->list.empty() && world_.chance(0.2))
         request.dependencies = some_dependencies(request);
     request.kill_on_invalid_dependency = world_.chance(0.5);
     if (world_.chance(0.2)) {

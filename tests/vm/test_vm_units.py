@@ -152,6 +152,21 @@ class Units(Base):
 
 
 class Launcher(Base):
+    def test_a_launcher_that_starts_again_on_an_idle_node(self):
+        """systemd removes the empty groups of a unit that has stopped, and with them the node daemon's tree."""
+        for _ in range(2):
+            systemctl("restart", "jarvis-launch.service")
+            self.here = [self.jobs.submit("-c", "1", "--mem", "48M", do="hold 6 2 1")]
+            self.jobs.says(self.here[0], "ready")
+            self.assertEqual(self.checker.check(), [])
+            self.assertIn(self.here[0], self.checker.seen.jobs)
+            node = self.c.json("jnodes", "-l", "--json")["nodes"][0]
+            self.assertEqual((node["state"], node["confinement"], node["notes"]), ("mixed", "full", []))
+            self.assertEqual(self.states()[self.here[0]], ("RUNNING", 0))
+            self.jobs.end(*self.here)
+            self.assertEqual(self.c.wait_job(self.here[0])["state"], "COMPLETED")
+            self.jobs.gone(self.here[0])
+
     def test_a_launcher_that_systemd_does_not_start_again(self):
         """systemd 252 starts no process beside the groups that jobs are in. So the jobs go on without their launcher, the node daemon
         starts one in the same place, and neither it nor its jobs end with the node daemon."""
@@ -182,7 +197,8 @@ class Launcher(Base):
             self.assertEqual((self.what_they_are(), self.states()), before)
             self.assertEqual(self.checker.check(), [])
         self.assertEqual(self.c.cgroups(), [tree])
-        self.assertEqual(self.c.json("jnodes", "-l", "--json")["nodes"][0]["confinement"], "full")
+        node = self.c.json("jnodes", "-l", "--json")["nodes"][0]
+        self.assertEqual(node["confinement"], "full", node["notes"])
         self.jobs.end(*self.here)
         for job in self.here:
             self.assertEqual(self.c.wait_job(job)["state"], "COMPLETED")

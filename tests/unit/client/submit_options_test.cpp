@@ -117,8 +117,8 @@ BOOST_AUTO_TEST_CASE(nodes)
 BOOST_AUTO_TEST_CASE(arrays_dependencies_and_retries)
 {
     const auto asked = request({"-a", "0-9:3%2", "--kill-on-invalid-dep", "--retry", "2,on=timeout"}, {"JSUB_DEPENDENCY=afterok:7?after:8_1+5"});
-    BOOST_TEST(format_array_spec(asked.array) == "0-9:3%2");
-    BOOST_TEST(format_dependencies(asked.dependencies) == "afterok:7?after:8_1+5m");
+    BOOST_TEST(format_array_spec(*asked.array) == "0-9:3%2");
+    BOOST_TEST(format_dependencies(*asked.dependencies) == "afterok:7?after:8_1+5m");
     BOOST_TEST(asked.kill_on_invalid_dependency);
     BOOST_TEST(format_retry(*asked.retry) == "2,backoff=30s..10m,on=timeout");
     BOOST_TEST(!request({"--retry=0"}, {}, "#JSUB --retry=2\n").retry);

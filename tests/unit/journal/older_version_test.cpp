@@ -34,7 +34,7 @@ struct Sample {
             job->ended->end.state = JobState::completed;
         }
         if (job->is_array())
-            state.arrays[id.value].waiting = job->request->array.tasks;
+            state.arrays[id.value].waiting = job->request->array->tasks;
         state.jobs[id] = std::move(job);
         return *this;
     }
@@ -56,7 +56,7 @@ JobRequest with_retry()
 JobRequest with_array()
 {
     auto request = plain_request();
-    request.array.tasks = *parse_index_set("0-9", 100);
+    request.array = ArraySpec{*parse_index_set("0-9", 100), 0};
     return request;
 }
 

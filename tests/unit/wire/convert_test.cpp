@@ -41,8 +41,8 @@ JobRequest full_request()
     r.nice = -7;
     r.requeue = true;
     r.warning = WarningSignal{10, std::chrono::seconds(90), true};
-    r.array = {IndexSet::range(0, 99) | IndexSet{200, 202}, 10};
-    r.dependencies = {true, {{DependencyKind::after, JobId{5, 3}, std::chrono::minutes(10)}, {DependencyKind::singleton, {}, {}}}};
+    r.array = ArraySpec{IndexSet::range(0, 99) | IndexSet{200, 202}, 10};
+    r.dependencies = Dependencies{true, {{DependencyKind::after, JobId{5, 3}, std::chrono::minutes(10)}, {DependencyKind::singleton, {}, {}}}};
     r.kill_on_invalid_dependency = true;
     r.continue_after_oom = true;
     r.retry = RetryRule{.times = 3, .backoff_first = std::chrono::seconds(1), .backoff_most = std::chrono::minutes(1), .on_node_fail = true,
@@ -60,9 +60,9 @@ JobRequest full_request()
     r.mail_user = "alice@example.org";
     r.submit_host = "login1";
     r.submit_directory = "/home/alice/run";
-    r.script.fill(7);
+    r.script = BlobHash{7};
     r.script_size = 123;
-    r.environment.fill(9);
+    r.environment = BlobHash{9};
     return r;
 }
 
