@@ -106,13 +106,15 @@ function(jarvis_test name)
     set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     jarvis_unity(test_${name} ON 8)
     add_test(NAME ${name} COMMAND test_${name})
-    set_tests_properties(${name} PROPERTIES LABELS ${ARG_TIER} TIMEOUT ${ARG_TIMEOUT})
+    set_tests_properties(${name} PROPERTIES LABELS ${ARG_TIER} TIMEOUT ${ARG_TIMEOUT} PROCESSORS 2)
 endfunction()
 
-# jarvis_script_test(name SCRIPT file.py [TIER full] [SERIAL] [ARGS ...]): a test that drives the built programs.
+# jarvis_script_test(name SCRIPT file.py [TIER full] [SLOTS 2] [COST seconds] [ARGS ...]): a test that drives the built programs.
 # The script finds them by JARVIS_BUILD_DIR and exits with 77 when it must skip (it prints why).
+# tests/run.sh has two slots for each core: a test that mostly waits takes one, one that keeps a core busy two. Those with a COST begin
+# first, the longest before the others.
 function(jarvis_script_test name)
-    cmake_parse_arguments(ARG "SERIAL" "TIER;TIMEOUT;SCRIPT" "ARGS" ${ARGN})
+    cmake_parse_arguments(ARG "" "TIER;TIMEOUT;SCRIPT;SLOTS;COST" "ARGS" ${ARGN})
     if(NOT ARG_TIER)
         set(ARG_TIER short)
     endif()
@@ -122,7 +124,10 @@ function(jarvis_script_test name)
     add_test(NAME ${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_SCRIPT} ${ARG_ARGS})
     set_tests_properties(${name} PROPERTIES LABELS ${ARG_TIER} TIMEOUT ${ARG_TIMEOUT} SKIP_RETURN_CODE 77
         ENVIRONMENT "JARVIS_BUILD_DIR=${CMAKE_BINARY_DIR};JARVIS_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
-    if(ARG_SERIAL)
-        set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
+    if(ARG_SLOTS)
+        set_tests_properties(${name} PROPERTIES PROCESSORS ${ARG_SLOTS})
+    endif()
+    if(ARG_COST)
+        set_tests_properties(${name} PROPERTIES COST ${ARG_COST})
     endif()
 endfunction()

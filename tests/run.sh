@@ -112,7 +112,7 @@ export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1:supp
 tests/collect.py build/all-tests "${collect[@]}"
 set +e
 # The summary is held back, so that it comes last.
-ctest --test-dir build/all-tests --output-on-failure --no-tests=error -j "$(nproc)" "${tier[@]}" ${only:+-R "$only"} </dev/null 2>&1 |
+ctest --test-dir build/all-tests --output-on-failure --no-tests=error -j "$((2 * $(nproc)))" "${tier[@]}" ${only:+-R "$only"} </dev/null 2>&1 |
     tee build/all-tests/output.log | sed -u '/tests passed\|No tests were found/,$d'
 status=${PIPESTATUS[0]}
 if $full && [[ -z $preset && -z $only ]]; then

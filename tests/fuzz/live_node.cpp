@@ -75,13 +75,14 @@ void LiveNode::feed(node::Input input)
 void LiveNode::carry_out(const node::Launch& launch)
 {
     const auto& key = launch.order.key;
-    JARVIS_REQUIRE(launched_.insert(key).second);
     for (const auto& [other, job] : state_.jobs)
         JARVIS_REQUIRE(other.job != key.job || other == key || job.phase == node::Phase::ended || job.phase == node::Phase::waiting);
     const auto plan = node::plan_launch(launch.order, launch_settings(), registration.topology);
     if (!plan)
         return feed(node::JobEnded{key, {.wait_status = {}, .launch_error = plan.error().message, .launch_fault = node::LaunchFault::system,
                                          .usage = {}, .stop_reached = false}});
+    // Of one that cannot be planned nothing is kept: after a restart the same order comes again.
+    JARVIS_REQUIRE(launched_.insert(key).second);
     check_environment(plan->environment);
     auto order = noded::order_from(*plan, launch, boot_id);
     const auto recovered = noded::recovered_from(order);
