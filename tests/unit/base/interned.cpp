@@ -18,6 +18,9 @@ BOOST_AUTO_TEST_CASE(alike_values_are_one)
     BOOST_TEST((a == b));
     BOOST_TEST(!(a == other));
     BOOST_TEST(a->starts_with("/home"));
+    const std::string longer = *a + "/and more";
+    const InternedText viewed = std::string_view(longer).substr(0, a->size());
+    BOOST_TEST(&*viewed == &*a);
 }
 
 BOOST_AUTO_TEST_CASE(nothing_is_empty)
