@@ -44,7 +44,7 @@ class Far:
 
     def jrun(self, *arguments, input=None, **how):
         run = self.spawn(*arguments, **({"stdin": subprocess.PIPE} if input is not None else {}), **how)
-        out, err = run.communicate(input, timeout=120)
+        out, err = run.communicate(input, timeout=300)
         return run.returncode, out, err.decode()
 
     def processes(self, mark):
@@ -62,7 +62,7 @@ class Far:
         return run, self.running(name)[0]["id"], mark
 
     def ended(self, run, job, mark):
-        _, err = run.communicate(timeout=120)
+        _, err = run.communicate(timeout=300)
         wait_for(lambda: not self.processes(mark), lambda: f"the tasks to end: {processes_of(mark)}")
         return run.returncode, err.decode(), self.c.wait_job(job)
 
@@ -131,7 +131,7 @@ class Far:
         run.send_signal(signal.SIGSTOP)
         time.sleep(35)
         run.send_signal(signal.SIGCONT)
-        out, err = run.communicate(timeout=120)
+        out, err = run.communicate(timeout=300)
         self.assertEqual((run.returncode, err), (0, b""))
         self.assertEqual(out.decode().split(), [str(n) for n in range(2, 3000001)])
 
@@ -247,7 +247,7 @@ class Far:
 
     def test_without_a_node_daemon_the_job_is_cancelled(self):
         run = self.spawn("-J", "alone", "sleep", "600", config=self.c.config_path)
-        _, err = run.communicate(timeout=120)
+        _, err = run.communicate(timeout=300)
         self.assertEqual(run.returncode, 4, err)
         first, *_, said, _end = err.decode().splitlines()
         self.assertIn("warning: no answer from a node daemon of this machine", first)
