@@ -33,10 +33,8 @@ std::string_view code(Colour colour)
 std::vector<std::size_t> natural_widths(const Table& table)
 {
     std::vector<std::size_t> widths;
-    for (std::size_t c = 0; c < table.columns.size(); ++c) {
-        std::size_t width = table.titles ? terminal_width(table.columns[c].title) : 0;
-        widths.push_back(width);
-    }
+    for (const auto& column : table.columns)
+        widths.push_back(table.titles ? terminal_width(column.title) : 0);
     table.rows.for_each([&](std::span<const TableRows::Kept> cells) {
         for (std::size_t c = 0; c < cells.size(); ++c)
             widths[c] = std::max(widths[c], cells[c].width);
